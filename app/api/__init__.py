@@ -1,0 +1,5 @@
+"""HTTP in, HTTP out: routes translate between the wire and the rules, and hold neither rules nor SQL."""
+
+from app.api import channels, digests, health, jobs, listings, papers
+
+ROUTERS = [papers.router, listings.router, channels.router, digests.router, jobs.router, health.router]

@@ -1,0 +1,5 @@
+"""``python -m app`` is ``zhaiyao``."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,21 @@
+"""Whether the service is alive, and whether it is ready."""
+
+from fastapi import APIRouter
+
+from app.api.deps import ToolsDep
+from app.api.schemas import Health, Problem
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Health:
+    """Answers without asking anybody else."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", summary="Can it serve?", responses={503: {"model": Problem}})
+async def readyz(tools: ToolsDep) -> Health:
+    """The database answers, and its schema is this release's."""
+    await tools.database.check_schema()
+    return Health(status="ok")

@@ -1,0 +1,72 @@
+"""Listings and the runs that read them, over HTTP."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app import listings, runs
+from app.api.deps import SessionDep
+from app.api.paging import Cursor, Limit, decode, encode, link_next
+from app.api.schemas import IngestionCreate, IngestionRead, JobRead, ListingRead, Page
+from app.arxiv import taxonomy
+from app.jobs import enqueue, get_job
+from app.listings import ListingFilter
+from app.models import ListingState, RunState
+from app.tasks import ingest_job
+
+router = APIRouter(prefix="/v1", tags=["listings"])
+
+
+@router.get("/listings", summary="List what is known of each category and batch date")
+async def list_listings(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    category: Annotated[
+        str | None, Query(max_length=80, description="A category, or an archive with all of its own")
+    ] = None,
+    announced_from: date | None = None,
+    announced_to: date | None = None,
+    state: ListingState | None = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[ListingRead]:
+    """Newest day first. "Nothing announced" (`empty`) and "could not be read" (`failed`) are different states."""
+    name = taxonomy.canonical(category) if category is not None else None
+    wanted = ListingFilter(name, announced_from, announced_to, state)
+    query = ["listings", name, announced_from, announced_to, state]
+    key = decode(cursor, query)
+    before = (date.fromisoformat(key[0]), key[1]) if key else None
+    rows, last = await listings.list_listings(session, wanted, limit=limit, before=before)
+    next_cursor = encode([last[0].isoformat(), last[1]] if last else None, query)
+    link_next(request, response, next_cursor)
+    return Page[ListingRead](items=[ListingRead.of(row) for row in rows], next_cursor=next_cursor)
+
+
+@router.post("/ingestions", status_code=202, summary="Read a listing now")
+async def create_ingestion(body: IngestionCreate, response: Response, session: SessionDep) -> JobRead:
+    """Enqueues a job that reads the category's listing from arXiv; `GET /v1/jobs/{id}` (in `Location`) says how it went."""
+    category = taxonomy.canonical(body.category)
+    [job_id] = await enqueue(session, [ingest_job(category)])
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    return JobRead.of(await get_job(session, job_id))
+
+
+@router.get("/ingestions", summary="List the runs that read listings and archives")
+async def list_ingestions(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    category: Annotated[str | None, Query(max_length=80)] = None,
+    state: RunState | None = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[IngestionRead]:
+    """Newest first, failed ones with their reason."""
+    name = taxonomy.canonical(category) if category is not None else None
+    query = ["ingestions", name, state]
+    rows, key = await runs.list_runs(session, limit=limit, before=decode(cursor, query), category=name, state=state)
+    next_cursor = encode(key, query)
+    link_next(request, response, next_cursor)
+    return Page[IngestionRead](items=[IngestionRead.of(row) for row in rows], next_cursor=next_cursor)

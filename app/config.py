@@ -1,0 +1,165 @@
+"""Settings: the only reader of the environment (DESIGN section 11).
+
+Every setting is checked when the process starts; a wrong one is a ``ConfigurationError`` of one sentence that names
+the variable, what is wrong with its value, and an example.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.arxiv import taxonomy
+from app.errors import ConfigurationError, ZhaiyaoError
+
+ARXIV_FEED_URL = "https://rss.arxiv.org/rss"
+POLITE_INTERVAL = timedelta(seconds=3)
+"""arXiv's terms of use: no more than one request every three seconds (FACTS 8.2)."""
+
+_EXAMPLES = {
+    "database_url": "postgresql://zhaiyao:secret@localhost:5432/zhaiyao",
+    "data_dir": "/var/lib/zhaiyao",
+    "categories": "cs.CL,stat.ML,econ",
+    "languages": "zh,en",
+    "contact": "mailto:you@example.org",
+    "arxiv_feed_url": ARXIV_FEED_URL,
+    "arxiv_interval": "3",
+    "host": "127.0.0.1",
+    "port": "8000",
+    "worker_concurrency": "4",
+    "log_level": "info",
+}
+
+
+class Settings(BaseSettings):
+    """All settings; see ``.env.example`` for the same list with comments."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHAIYAO_", env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = None
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("zhaiyao", appauthor=False)))
+    categories: Annotated[tuple[str, ...], NoDecode] = ("cs.CL",)
+    languages: Annotated[tuple[str, ...], NoDecode] = ("zh",)
+    contact: str | None = None
+    arxiv_feed_url: str = ARXIV_FEED_URL
+    arxiv_interval: timedelta = POLITE_INTERVAL
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    worker_concurrency: int = Field(default=4, ge=1, le=64)
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("categories", "languages", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part for part in re.split(r"[\s,]+", value) if part) if isinstance(value, str) else value
+
+    @field_validator("categories")
+    @classmethod
+    def _known_categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(taxonomy.canonical(name) for name in value))
+
+    @field_validator("languages")
+    @classmethod
+    def _language_tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("at least one language is needed")
+        return tuple(dict.fromkeys(check_language(tag) for tag in value))
+
+    @field_validator("arxiv_interval", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_only(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+            raise ValueError("the address must begin with postgresql://")
+        return value
+
+    @field_validator("arxiv_feed_url")
+    @classmethod
+    def _http_only(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an http or https address is needed")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _polite(self) -> "Settings":
+        host = urlsplit(self.arxiv_feed_url).hostname or ""
+        if self.arxiv_interval < POLITE_INTERVAL and (host == "arxiv.org" or host.endswith(".arxiv.org")):
+            raise ValueError(
+                "ZHAIYAO_ARXIV_INTERVAL: arXiv's terms allow one request every 3 seconds; "
+                "a shorter interval is only for a mirror of your own"
+            )
+        return self
+
+    def feed_url(self, category: str) -> str:
+        """The address of a category's listing.
+
+        ``ZHAIYAO_ARXIV_FEED_URL`` may hold ``{category}``; otherwise the name is appended to its path, and ``/rss`` is
+        added to a bare host.
+        """
+        if "{category}" in self.arxiv_feed_url:
+            return self.arxiv_feed_url.replace("{category}", category)
+        parts = urlsplit(self.arxiv_feed_url)
+        path = parts.path.rstrip("/") or "/rss"
+        return urlunsplit(parts._replace(path=f"{path}/{category}"))
+
+
+def check_language(tag: str) -> str:
+    """A BCP 47 language tag in its usual case, such as ``zh``, ``zh-Hant`` or ``pt-BR``; ``ValueError`` if it is none."""
+    match = re.fullmatch(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?", tag)
+    if match is None:
+        raise ValueError(f"{tag[:40]!r} is not a language tag such as zh, en or zh-Hant")
+    language, script, region = match.groups()
+    parts = [language.lower(), script.title() if script else None, region.upper() if region else None]
+    return "-".join(part for part in parts if part)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and ``.env``; raises ``ConfigurationError`` with one sentence for the first wrong setting."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(_sentence(first["loc"], first["msg"])) from None
+    except ZhaiyaoError as error:
+        raise ConfigurationError(f"ZHAIYAO_CATEGORIES: {error.detail}") from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ").rstrip(".")
+    if not location:
+        return f"{message}."
+    name = str(location[0])
+    example = f" Example: ZHAIYAO_{name.upper()}={_EXAMPLES[name]}" if name in _EXAMPLES else ""
+    return f"ZHAIYAO_{name.upper()} is wrong: {message}.{example}"
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The address for SQLAlchemy's asyncpg driver; libpq's ``sslmode`` is called ``ssl`` there."""
+    parts = urlsplit(url)
+    query = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)]
+    return urlunsplit(parts._replace(scheme="postgresql+asyncpg", query=urlencode(query)))
+
+
+def mask(url: str) -> str:
+    """A database address that may be shown: the password is replaced."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))

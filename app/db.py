@@ -1,0 +1,82 @@
+"""The database: one engine, one way to commit, and the check that its schema is this release's."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import alembic.command
+import alembic.config
+import alembic.script
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from app.config import mask, sqlalchemy_url
+from app.errors import ConfigurationError, SchemaOutdated
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Database:
+    """An engine with its connection pool. ``transaction()`` is the only place in the service that commits."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"server_settings": {"application_name": "zhaiyao", "timezone": "UTC"}},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session whose work is committed when the block ends well, and rolled back otherwise."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    async def check_schema(self) -> None:
+        """Raise ``SchemaOutdated`` unless the migrations that ran are exactly this release's."""
+        found, wanted = await self._revision(), head()
+        if found != wanted:
+            state = f"is at {found}" if found else "has no tables of Zhaiyao"
+            raise SchemaOutdated(
+                f"The database {state}, but this release needs {wanted}: run 'zhaiyao db upgrade' (a backup first does no harm)."
+            )
+
+    async def _revision(self) -> str | None:
+        try:
+            async with self.engine.connect() as connection:
+                if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+                    return None
+                row = await connection.execute(text("SELECT version_num FROM alembic_version"))
+                return row.scalar_one_or_none()
+        except (OSError, DBAPIError) as error:
+            reason = str(getattr(error, "orig", error)).splitlines()[0]
+            raise ConfigurationError(
+                f"No connection to the database at {mask(self.url)}: {reason}. Check ZHAIYAO_DATABASE_URL."
+            ) from error
+
+
+def alembic_config(url: str) -> alembic.config.Config:
+    """Alembic's configuration for the database at ``url``."""
+    config = alembic.config.Config(toml_file=str(PROJECT / "pyproject.toml"))
+    config.set_main_option("script_location", str(PROJECT / "migrations"))
+    config.attributes["url"] = url
+    return config
+
+
+def head() -> str | None:
+    """The newest migration of this release."""
+    return alembic.script.ScriptDirectory(str(PROJECT / "migrations")).get_current_head()
+
+
+def upgrade(url: str) -> None:
+    """Run every migration that is missing. Safe to run twice, and by two processes at once (``migrations/env.py`` locks)."""
+    alembic.command.upgrade(alembic_config(url), "head")

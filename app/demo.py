@@ -1,0 +1,64 @@
+"""The main job end to end on the bundled listing, in a database that is thrown away."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from app import channels, digests, sample
+from app.channels import NewChannel
+from app.config import Settings
+from app.db import upgrade
+from app.digests import Wanted
+from app.ingestion import Tools, ingest
+from app.render.document import DigestDocument
+from app.resources import open_database_url, open_tools
+from app.worker import work_off
+
+LANGUAGE = "en"
+"""Without a model nothing is translated, and the abstracts are in English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demonstration leaves open while it is shown."""
+
+    tools: Tools
+    url: str
+    digest: DigestDocument
+
+
+@asynccontextmanager
+async def run_demo(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Demo]:
+    """Ingest the bundled listing, summarise, compose; everything is gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="zhaiyao-demo-") as folder:
+        private = settings.model_copy(update={"data_dir": Path(folder), "database_url": None, "languages": (LANGUAGE,)})
+        say("starting a throw-away Postgres")
+        async with open_database_url(private) as url:
+            await asyncio.to_thread(upgrade, url)
+            async with open_tools(private, url) as tools:
+                yield Demo(tools, url, await _main_job(tools, url, say))
+
+
+
+async def _main_job(tools: Tools, url: str, say: Callable[[str], None]) -> DigestDocument:
+    files = sample.files()
+    categories = list(dict.fromkeys(file.category for file in files))
+    async with tools.database.transaction() as session:
+        new = NewChannel("demo", "The bundled listing: " + " and ".join(categories), categories, language=LANGUAGE)
+        channel = (await channels.create_channel(session, new)).slug
+    for file in files:
+        stored = await ingest(tools, file.category, source=str(file.path), compose=False)
+        say(f"read {file.category} of {file.announced_on}: {stored.items} items, {stored.papers_created} new papers")
+    say(f"summarising with the {tools.summariser.origin} summariser")
+    await work_off(tools, url)
+    return await _compose(tools, channel, files[0].announced_on, files[-1].announced_on)
+
+
+async def _compose(tools: Tools, channel: str, from_: date, to: date) -> DigestDocument:
+    async with tools.database.transaction() as session:
+        wanted = Wanted(language=LANGUAGE, channel=channel, from_=from_, to=to)
+        return (await digests.compose(session, wanted, tools.summariser)).document

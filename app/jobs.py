@@ -1,0 +1,215 @@
+"""Background jobs as the rules and the API see them: enqueue in the caller's transaction, look up by number.
+
+The engine is Procrastinate (docs/decisions/0003-job-engine.md). Its SQL function is called on the session's own
+connection, so that a job exists exactly when the change that caused it does.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import NotFound
+
+STALLED = timedelta(seconds=8)
+"""A worker whose heartbeat (every 2 s) is older than this is dead (FINDINGS B)."""
+
+
+class JobKind(StrEnum):
+    """The kinds of work; ``app.tasks`` has one handler for each."""
+
+    INGEST = "ingest"
+    SUMMARIZE = "summarize"
+    COMPOSE = "compose"
+
+
+class JobStatus(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to enqueue.
+
+    Jobs with the same ``lock`` run one after the other; of jobs with the same ``queueing_lock`` only one waits at a time.
+    """
+
+    kind: JobKind
+    args: dict[str, Any]
+    lock: str | None = None
+    queueing_lock: str | None = None
+    delay: timedelta = timedelta(0)
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands; ``result`` or ``error`` once it has ended."""
+
+    id: int
+    kind: str
+    status: JobStatus
+    args: dict[str, Any]
+    attempts: int
+    queued_at: datetime | None
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: dict[str, Any] | None
+    error: str | None
+
+
+_ENQUEUE = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(array_agg(
+        ROW('default', kind, priority, lock, queueing_lock, args,
+            CASE WHEN delay > 0 THEN now() + make_interval(secs => delay) END)::procrastinate_job_to_defer_v1
+        ORDER BY n))
+    FROM jsonb_to_recordset(CAST(:jobs AS jsonb))
+        AS job(n int, kind text, priority int, lock text, queueing_lock text, args jsonb, delay float)
+    """
+)
+
+
+async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> list[int]:
+    """Enqueue jobs that take effect when the caller's transaction commits; returns their numbers in order.
+
+    Raises ``sqlalchemy.exc.IntegrityError`` if one's ``queueing_lock`` is taken: use ``enqueue_once`` for those.
+    """
+    if not jobs:
+        return []
+    rows = [
+        {
+            "n": n,
+            "kind": job.kind,
+            "priority": job.priority,
+            "lock": job.lock,
+            "queueing_lock": job.queueing_lock,
+            "args": job.args,
+            "delay": job.delay.total_seconds(),
+        }
+        for n, job in enumerate(jobs)
+    ]
+    numbers: list[int] = await session.scalar(_ENQUEUE, {"jobs": json.dumps(rows)}) or []
+    return numbers
+
+
+async def enqueue_once(session: AsyncSession, job: NewJob) -> int | None:
+    """Enqueue a job unless one with the same ``queueing_lock`` is waiting; None if there is."""
+    try:
+        async with session.begin_nested():
+            return (await enqueue(session, [job]))[0]
+    except IntegrityError as error:
+        if "queueing_lock" in str(error.orig):
+            return None
+        raise
+
+
+_STATUS = {
+    "todo": JobStatus.QUEUED,
+    "doing": JobStatus.RUNNING,
+    "succeeded": JobStatus.SUCCEEDED,
+    "failed": JobStatus.FAILED,
+    "cancelled": JobStatus.CANCELLED,
+    "aborting": JobStatus.RUNNING,
+    "aborted": JobStatus.CANCELLED,
+}
+
+_GET = text(
+    """
+    SELECT job.id, job.task_name, job.status::text AS status, job.args, job.attempts, job.scheduled_at,
+           event.queued_at, event.started_at, event.finished_at, outcome.result, outcome.error
+    FROM procrastinate_jobs AS job
+    LEFT JOIN job_outcomes AS outcome ON outcome.job_id = job.id
+    LEFT JOIN LATERAL (
+        SELECT min(at) FILTER (WHERE type = 'deferred') AS queued_at,
+               max(at) FILTER (WHERE type = 'started') AS started_at,
+               max(at) FILTER (WHERE type IN ('succeeded', 'failed', 'cancelled', 'aborted')) AS finished_at
+        FROM procrastinate_events WHERE job_id = job.id
+    ) AS event ON true
+    WHERE job.id = :id
+    """
+)
+
+
+async def get_job(session: AsyncSession, job_id: int) -> Job:
+    """One job; ``NotFound`` if there is none, or its row was cleaned up (30 days after its end)."""
+    row = (await session.execute(_GET, {"id": job_id})).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return Job(
+        id=row["id"],
+        kind=row["task_name"],
+        status=_STATUS[row["status"]],
+        args=row["args"],
+        attempts=row["attempts"],
+        queued_at=row["queued_at"],
+        scheduled_at=row["scheduled_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        result=row["result"],
+        error=row["error"],
+    )
+
+
+_RECORD = text(
+    """
+    INSERT INTO job_outcomes (job_id, result, error) VALUES (:job_id, CAST(:result AS jsonb), :error)
+    ON CONFLICT (job_id) DO UPDATE SET result = excluded.result, error = excluded.error, finished_at = now()
+    """
+)
+
+
+async def record_outcome(
+    session: AsyncSession, job_id: int, *, result: dict[str, Any] | None = None, error: str | None = None
+) -> None:
+    """Keep what a job gave back, or why it failed; a later attempt replaces an earlier one's."""
+    result_json = json.dumps(result) if result is not None else None
+    await session.execute(_RECORD, {"job_id": job_id, "result": result_json, "error": error})
+
+
+async def forget_outcomes(session: AsyncSession) -> None:
+    """Remove the outcomes of jobs that the engine has cleaned up."""
+    await session.execute(
+        text("DELETE FROM job_outcomes o WHERE NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = o.job_id)")
+    )
+
+
+# One statement, so that of two workers that look at the same moment only one starts a job again: the row lock makes the
+# second see the first one's change.
+_STALLED = text(
+    """
+    SELECT job.id, job.attempts FROM procrastinate_jobs AS job
+    WHERE job.status = 'doing' AND NOT EXISTS (
+        SELECT 1 FROM procrastinate_workers AS worker
+        WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - CAST(:stalled AS interval))
+    FOR UPDATE OF job SKIP LOCKED
+    """
+)
+
+
+async def rescue_stalled(session: AsyncSession, max_attempts: int) -> tuple[list[int], list[int]]:
+    """Start the jobs of dead workers again; those that were left too often fail. Returns both groups' numbers."""
+    retried, given_up = [], []
+    for job_id, attempts in (await session.execute(_STALLED, {"stalled": STALLED})).all():
+        if attempts + 1 < max_attempts:
+            retry = text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)")
+            await session.execute(retry, {"id": job_id})
+            retried.append(job_id)
+        else:
+            await session.execute(text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)"), {"id": job_id})
+            await record_outcome(session, job_id, error=f"Its worker died in each of {attempts + 1} attempts.")
+            given_up.append(job_id)
+    return retried, given_up

@@ -1,0 +1,60 @@
+"""The web process: the application with its routes and error handlers."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from app import log
+from app.api import ROUTERS, problems
+from app.api.guards import Guards
+from app.api.schemas import Problem
+from app.config import load_settings
+from app.ingestion import Tools
+from app.resources import open_database_url, open_tools
+
+DESCRIPTION = """\
+Follows arXiv's listings, stores every announced paper, and serves digests of them.
+
+* Lists answer `{"items": […], "next_cursor": …}`; give `next_cursor` as `cursor` for the next page.
+* Errors are `application/problem+json` with a stable `code`.
+* Days are arXiv's batch dates in US Eastern time; instants are UTC.
+
+Thank you to arXiv for use of its open access interoperability. This service was not reviewed or approved by, nor does it
+necessarily express or reflect the policies or opinions of, arXiv.
+"""
+
+
+def create_app(tools: Tools | None = None) -> FastAPI:
+    """The application; without ``tools`` it opens its own from the environment, as under ``uvicorn --factory``."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if tools is None:
+                app.state.tools = await _open(stack)
+            yield
+
+    app = FastAPI(
+        title="Zhaiyao",
+        version=version("zhaiyao"),
+        summary="Digests of new arXiv papers, summarised and translated",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        responses={"default": {"model": Problem, "description": "An error, as application/problem+json"}},
+    )
+    if tools is not None:
+        app.state.tools = tools
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(Guards)
+    return app
+
+
+async def _open(stack: AsyncExitStack) -> Tools:
+    settings = load_settings()
+    log.configure(settings.log_level)
+    url = await stack.enter_async_context(open_database_url(settings))
+    return await stack.enter_async_context(open_tools(settings, url))

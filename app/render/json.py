@@ -1,0 +1,81 @@
+"""The digest as JSON, with the names that DESIGN section 6 fixes."""
+
+import json
+from typing import Any
+
+from app.render.document import DigestDocument, DigestItem, Provenance
+from app.render.text import encodable, instant
+
+
+def render(document: DigestDocument) -> str:
+    """Return the digest as one line of JSON: non-ASCII as it is, keys always in the same order."""
+    text = json.dumps(to_dict(document), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Only a lone surrogate cannot be encoded; JSON writes NUL as an escape.
+        return encodable(text)
+    return text
+
+
+def to_dict(document: DigestDocument) -> dict[str, Any]:
+    """Return the digest as JSON values; the raw texts of ``?style=classic`` are left out."""
+    receipt = document.receipt
+    period = document.period
+    return {
+        "id": document.id,
+        "channel": document.channel,
+        "title": document.title,
+        "period": period and {"from": period.from_.isoformat(), "to": period.to.isoformat()},
+        "language": document.language,
+        "revision": document.revision,
+        "created_at": instant(document.created_at),
+        "receipt": {
+            "announced": receipt.announced,
+            "stored": receipt.stored,
+            "summarized": receipt.summarized,
+            "pending": receipt.pending,
+            "failed": receipt.failed,
+            "untranslated": receipt.untranslated,
+            "missing": list(receipt.missing),
+        },
+        "items": [_item(item) for item in document.items],
+    }
+
+
+def _item(item: DigestItem) -> dict[str, Any]:
+    return {
+        "position": item.position,
+        "arxiv_id": item.arxiv_id,
+        "version": item.version,
+        "title": item.title,
+        "translated_title": item.translated_title,
+        "tldr": item.tldr,
+        "tldr_en": item.tldr_en,
+        "translated_abstract": item.translated_abstract,
+        "abstract": item.abstract,
+        "abstract_is_cut": item.abstract_is_cut,
+        "authors": [{"name": author.name, "affiliations": list(author.affiliations)} for author in item.authors],
+        "authors_omitted": item.authors_omitted,
+        "primary_category": item.primary_category,
+        "categories": list(item.categories),
+        "announce_type": item.announce_type,
+        "links": {"abs": item.links.abs, "pdf": item.links.pdf},
+        "summary_status": item.summary_status,
+        "summary_error": item.summary_error,
+        "summary": _provenance(item.summary),
+    }
+
+
+def _provenance(summary: Provenance | None) -> dict[str, Any] | None:
+    if summary is None:
+        return None
+    return {
+        "origin": summary.origin,
+        "model": summary.model,
+        "provider": summary.provider,
+        "prompt_version": summary.prompt_version,
+        "paper_version": summary.paper_version,
+        "tokens": summary.tokens,
+        "made_at": instant(summary.made_at),
+        "stale": summary.stale,
+    }

@@ -1,0 +1,248 @@
+"""TeX formulas inside plain text as MathML, for HTML.
+
+Which dollars are formulas follows pandoc's rule (``tex_math_dollars``): the opening one has no blank after it, the
+closing one none before it and no digit after it; so prices stay text. What cannot be converted, or is not certainly
+safe, is shown as its source.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from unicodedata import lookup, name
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import convert_to_element
+from markupsafe import Markup, escape
+
+from app.render.text import encodable, one_line
+
+MAX_SOURCE = 2_000  # characters; the longest formula in 65,000 abstracts is far below
+MAX_BRACES = 30  # nested; deeper input only serves to exhaust the converter's recursion
+MAX_NESTING = 60  # of elements in the result
+MAX_MARKUP = 20_000  # characters; bounds what the cache may hold
+
+MATH_START = re.compile(r"\\[\\()\[\]$]|\$\$?")
+DOLLAR = re.compile(r"\\.|\$")
+HAS_MATH = re.compile(r"\$|\\[(\[]").search
+# A lost dollar would swallow the sentence up to the next formula. Sentences show by full-width punctuation or by
+# several plain words in a row; words in a formula stand in braces (``\text{if and only if}``).
+PROSE = re.compile(r"[。，；！？]|(?<![\\{A-Za-z])[A-Za-z]{3,} [A-Za-z]{2,} [A-Za-z]{2,}")
+BRACED_WORDS = re.compile(r"\\(?:text[a-z]*|mbox|hbox|operatorname\*?|math[a-z]+) ?\{[^{}]*\}")
+# Macros could expand without bound; links, styles and classes have no place in a formula.
+REFUSED = re.compile(
+    r"\\(?:(?:new|renew|provide)(?:command|environment)|[egx]?def|let|DeclareMathOperator"
+    r"|href|url|style|class|cssId|htmlData|includegraphics|require|unicode|input|include)(?![A-Za-z])"
+)
+LONE_PERCENT = re.compile(r"(?<!\\)((?:\\\\)*)%")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+REFERENCE = re.compile(r"&#x([0-9A-Fa-f]{1,6});")
+
+ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3, "mroot": 2}
+CONTAINERS = {"mrow", "mstyle", "msqrt", "mpadded", "mphantom", "menclose", "mtable", "mtr", "mtd", *ARITY}
+ROWS = {"mrow", "mstyle", "msqrt", "mtd"}
+THIN_SPACE = '<mspace width="0.1667em"></mspace>'
+TOKENS = {"mi", "mn", "mo", "mtext", "mspace"}
+LENGTH = re.compile(r"-?\d?(?:\.\d{1,4})?(?:em|ex|px|pt|mu)?|(?:negative)?(?:thin|medium|thick)mathspace").fullmatch
+WORD = re.compile(r"[a-z0-9 -]{1,60}").fullmatch
+LENGTHS = {"width", "height", "depth", "lspace", "rspace", "voffset", "minsize", "maxsize", "mathsize"}
+LENGTHS |= {"linethickness", "rowspacing", "columnspacing"}
+WORDS = {"mathvariant", "stretchy", "fence", "form", "separator", "displaystyle", "scriptlevel", "accent"}
+WORDS |= {"accentunder", "movablelimits", "largeop", "symmetric", "notation", "linebreak"}
+WORDS |= {"columnalign", "columnlines", "rowlines", "rowalign"}
+
+# Browsers follow MathML Core, which knows only the variant "normal"; the others are characters of their own.
+VARIANTS = {
+    "bold": "BOLD",
+    "italic": "ITALIC",
+    "bold-italic": "BOLD ITALIC",
+    "double-struck": "DOUBLE-STRUCK",
+    "script": "SCRIPT",
+    "bold-script": "BOLD SCRIPT",
+    "fraktur": "FRAKTUR",
+    "bold-fraktur": "BOLD FRAKTUR",
+    "sans-serif": "SANS-SERIF",
+    "bold-sans-serif": "SANS-SERIF BOLD",
+    "sans-serif-italic": "SANS-SERIF ITALIC",
+    "sans-serif-bold-italic": "SANS-SERIF BOLD ITALIC",
+    "monospace": "MONOSPACE",
+}
+
+
+class NotConvertible(Exception):
+    """A formula whose MathML is incomplete, or holds something that is not on the list of what MathML needs."""
+
+
+def math_html(text: str | None) -> Markup:
+    """Return a text as safe HTML on one line, its formulas as MathML or, where that fails, as their source."""
+    line = CONTROL.sub("\ufffd", one_line(text))
+    if not HAS_MATH(line):
+        return escape(line)
+    return Markup("").join(
+        escape(content) if display is None else formula_html(content, display) for content, display in split_math(line)
+    )
+
+
+def split_math(line: str) -> Iterator[tuple[str, bool | None]]:
+    """Yield the parts of a line: text with ``None``, a formula's source without delimiters with whether it is displayed.
+
+    The time is linear in the length: a delimiter that is not closed once is never searched again.
+    """
+    shown = position = 0
+    unclosed: set[str] = set()
+    while match := MATH_START.search(line, position):
+        opening = match[0]
+        found = _closing(line, opening, match.end(), unclosed)
+        if found is None:
+            position = match.end()
+            continue
+        content = line[match.end() : found[0]]
+        if _is_prose(content):
+            position = match.end()
+            continue
+        if match.start() > shown:
+            yield line[shown : match.start()], None
+        yield content, opening in ("$$", "\\[")
+        shown = position = found[1]
+    if shown < len(line):
+        yield line[shown:], None
+
+
+def _closing(line: str, opening: str, start: int, unclosed: set[str]) -> tuple[int, int] | None:
+    """Return where the formula opened before ``start`` ends and where the text goes on, or None if it is no formula."""
+    if opening == "$":
+        end = _closing_dollar(line, start)
+        return None if end is None else (end, end + 1)
+    closing = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}.get(opening)
+    if closing is None or closing in unclosed:
+        return None
+    end = line.find(closing, start)
+    if end < 0:
+        unclosed.add(closing)
+        return None
+    return (end, end + len(closing)) if line[start:end].strip() else None
+
+
+def _closing_dollar(line: str, start: int) -> int | None:
+    if line[start : start + 1].isspace():
+        return None
+    for match in DOLLAR.finditer(line, start):
+        if match[0] == "$":
+            end = match.start()
+            after = line[end + 1 : end + 2]
+            closes = end > start and not line[end - 1].isspace() and not after.isdigit()
+            return end if closes else None
+    return None
+
+
+def _is_prose(source: str) -> bool:
+    return len(source) <= MAX_SOURCE and PROSE.search(BRACED_WORDS.sub("", source)) is not None
+
+
+def formula_html(source: str, display: bool) -> Markup:
+    """Return a formula as MathML, or its source in ``<code class="math">`` where it cannot be converted safely."""
+    if len(source) <= MAX_SOURCE:
+        markup = _mathml(source.strip(), display)
+        if markup is not None:
+            return Markup(markup)  # noqa: S704  (every name is from a list here, every text escaped)
+    return Markup('<code class="math">{}</code>').format(source)
+
+
+@lru_cache(maxsize=1024)
+def _mathml(source: str, display: bool) -> str | None:
+    if REFUSED.search(source) or _brace_depth(source) > MAX_BRACES:
+        return None
+    try:
+        # An unescaped percent sign starts a TeX comment and would take the rest of the formula away.
+        tree = convert_to_element(LONE_PERCENT.sub(r"\1\\%", source), display="block" if display else "inline")
+        body = _serialise_all(tree, 1)
+    except Exception:  # The converter raises whatever bad input leads it to, RecursionError included.
+        return None
+    if len(body) > MAX_MARKUP or body == "<mrow></mrow>":
+        return None
+    return f'<math display="block">{body}</math>' if display else f"<math>{body}</math>"
+
+
+def _brace_depth(source: str) -> int:
+    depth = deepest = 0
+    for character in source:
+        depth += (character == "{") - (character == "}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _serialise(element: Element, depth: int) -> str:
+    """Return an element as markup. Raises NotConvertible for anything that is not on the lists above."""
+    tag = element.tag
+    if depth > MAX_NESTING or tag not in CONTAINERS | TOKENS or (element.tail or "").strip():
+        raise NotConvertible(tag)
+    if len(element) != ARITY.get(tag, len(element)):
+        raise NotConvertible(tag)
+    variant = element.get("mathvariant", "")
+    attributes = "".join(
+        _attribute(name, value) for name, value in element.items() if not _is_spelt(tag, variant, name)
+    )
+    if tag in TOKENS:
+        if len(element):
+            raise NotConvertible(tag)
+        return f"<{tag}{attributes}>{_token(tag, element.text or '', variant)}</{tag}>"
+    if (element.text or "").strip():
+        raise NotConvertible(tag)
+    return f"<{tag}{attributes}>{_serialise_all(element, depth + 1)}</{tag}>"
+
+
+def _serialise_all(parent: Element, depth: int) -> str:
+    """Return an element's children as markup, with TeX's thin space between a function's name and a bare argument."""
+    parts: list[str] = []
+    previous: Element | None = None
+    for child in parent:
+        if previous is not None and parent.tag in ROWS and "mo" not in (previous.tag, child.tag):
+            parts.append(THIN_SPACE if _is_function(previous) or _is_function(child) else "")
+        parts.append(_serialise(child, depth))
+        previous = child
+    return "".join(parts)
+
+
+def _is_function(element: Element) -> bool:
+    """Tell whether an element is a name like ``log``, with or without indices."""
+    if element.tag in ("msub", "msup", "msubsup") and len(element):
+        return _is_function(element[0])
+    return element.tag == "mi" and len(element.text or "") > 1 and (element.text or "").isalpha()
+
+
+def _is_spelt(tag: str, variant: str, name: str) -> bool:
+    """Tell whether an attribute is dropped because the variant is written with characters of its own."""
+    return name == "mathvariant" and tag != "mtext" and variant in VARIANTS
+
+
+def _attribute(name: str, value: str) -> str:
+    allowed = LENGTH if name in LENGTHS else WORD if name in WORDS else None
+    if allowed is None or not allowed(value):
+        raise NotConvertible(name)
+    return f' {name}="{value}"'
+
+
+def _token(tag: str, text: str, variant: str) -> str:
+    """Return a token's text escaped; the converter writes symbols as hexadecimal references, which are resolved."""
+    text = REFERENCE.sub(lambda match: chr(int(match[1], 16)), text)
+    if tag != "mtext":
+        if len(text) > 1 and text[0] == "\\":  # A command that the converter does not know.
+            raise NotConvertible(text)
+        if variant in VARIANTS:
+            text = "".join(_styled(character, VARIANTS[variant]) for character in text)
+    return str(escape(CONTROL.sub("\ufffd", encodable(text))))
+
+
+@lru_cache(maxsize=1024)
+def _styled(character: str, style: str) -> str:
+    """Return a letter or digit in a mathematical style; some letters are older than the block and named otherwise."""
+    if not (character.isascii() and character.isalnum()):
+        return character
+    kind = "DIGIT" if character.isdigit() else "CAPITAL" if character.isupper() else "SMALL"
+    spelt = name(character).removeprefix("DIGIT ") if kind == "DIGIT" else character.upper()
+    older = {"FRAKTUR": "BLACK-LETTER"}.get(style, style)
+    for candidate in (f"MATHEMATICAL {style} {kind} {spelt}", f"{older} {kind} {spelt}"):
+        try:
+            return lookup(candidate)
+        except KeyError:
+            continue
+    return "\u210e" if (style, character) == ("ITALIC", "h") else character

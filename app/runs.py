@@ -1,0 +1,80 @@
+"""Ingestion runs: a record of every attempt to read a listing or an archive.
+
+A run is recorded before anything is read, so that a reader that dies leaves a trace.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import FeedRejected, NotFound, ZhaiyaoError
+from app.models import Ingestion, RunState
+
+
+async def begin_run(
+    session: AsyncSession, *, kind: str, category: str | None, source: str, job_id: int | None = None
+) -> int:
+    """Record that a run has begun, and that earlier ones of the same thing which never ended were interrupted."""
+    abandoned = Ingestion.started_at < func.now() - timedelta(minutes=15)
+    if job_id is not None:
+        abandoned |= Ingestion.job_id == job_id
+    await session.execute(
+        update(Ingestion)
+        .where(
+            Ingestion.kind == kind,
+            Ingestion.category.is_not_distinct_from(category),
+            Ingestion.state == RunState.RUNNING,
+            abandoned,
+        )
+        .values(
+            state=RunState.FAILED,
+            reason="interrupted",
+            detail="The process that read it ended before it was done.",
+            finished_at=func.now(),
+        )
+    )
+    run = Ingestion(kind=kind, category=category, source=source, job_id=job_id, state=RunState.RUNNING)
+    session.add(run)
+    await session.flush()
+    return run.id
+
+
+async def fail_run(session: AsyncSession, run_id: int, error: ZhaiyaoError, *, http_status: int | None = None) -> None:
+    """Record why a run failed."""
+    reason = error.reason if isinstance(error, FeedRejected) else error.code
+    await end_run(session, run_id, state=RunState.FAILED, reason=reason, detail=error.detail, http_status=http_status)
+
+
+async def end_run(session: AsyncSession, run_id: int, **values: Any) -> None:
+    """Record how a run ended."""
+    await session.execute(update(Ingestion).where(Ingestion.id == run_id).values(finished_at=func.now(), **values))
+
+
+async def list_runs(
+    session: AsyncSession,
+    *,
+    limit: int,
+    before: int | None = None,
+    category: str | None = None,
+    state: RunState | None = None,
+) -> tuple[list[Ingestion], int | None]:
+    """A page of runs, newest first, and the number to continue ``before``, or None on the last page."""
+    query = select(Ingestion).order_by(Ingestion.id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(Ingestion.id < before)
+    if category is not None:
+        query = query.where(Ingestion.category == category)
+    if state is not None:
+        query = query.where(Ingestion.state == state)
+    rows = list(await session.scalars(query))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
+
+
+async def get_run(session: AsyncSession, run_id: int) -> Ingestion:
+    """One run; ``NotFound`` if there is none."""
+    run = await session.get(Ingestion, run_id)
+    if run is None:
+        raise NotFound(f"There is no ingestion {run_id}.")
+    return run

@@ -1,0 +1,69 @@
+"""The worker process: the job engine with its handlers and schedule, and the rescue of dead workers' jobs."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from app import jobs
+from app.ingestion import Tools
+from app.jobs import enqueue_once
+from app.tasks import MAX_ATTEMPTS, build_app, due_polls
+
+logger = logging.getLogger(__name__)
+
+RESCUE_EVERY = 5.0
+GRACE = 10.0
+"""Seconds that running jobs are given when the worker is asked to stop; what is not done by then is done again."""
+
+
+async def run_worker(tools: Tools, url: str, *, install_signal_handlers: bool = True) -> None:
+    """Work until asked to stop (SIGINT, SIGTERM, or cancellation)."""
+    await _poll_now(tools)
+    app = build_app(tools, url)
+    rescue = asyncio.create_task(_rescue_for_ever(tools), name="rescue")
+    try:
+        async with app.open_async():
+            await app.run_worker_async(
+                concurrency=tools.settings.worker_concurrency,
+                install_signal_handlers=install_signal_handlers,
+                shutdown_graceful_timeout=GRACE,
+            )
+    finally:
+        rescue.cancel()
+        with suppress(asyncio.CancelledError):
+            await rescue
+
+
+async def work_off(tools: Tools, url: str) -> None:
+    """Do the jobs that are due and return."""
+    app = build_app(tools, url)
+    async with app.open_async():
+        await app.run_worker_async(
+            wait=False,
+            concurrency=tools.settings.worker_concurrency,
+            install_signal_handlers=False,
+            listen_notify=False,
+        )
+
+
+async def _poll_now(tools: Tools) -> None:
+    """Ask for the listings that are due, so that a service that was off catches up at once."""
+    async with tools.database.transaction() as session:
+        for job in await due_polls(session, tools, datetime.now(UTC)):
+            await enqueue_once(session, job)
+
+
+async def _rescue_for_ever(tools: Tools) -> None:
+    while True:
+        try:
+            async with tools.database.transaction() as session:
+                retried, given_up = await jobs.rescue_stalled(session, MAX_ATTEMPTS)
+            for job_id in retried:
+                logger.warning("job %s was left by a dead worker and starts again", job_id)
+            for job_id in given_up:
+                logger.error("job %s was left by dead workers too often and has failed", job_id)
+        except Exception:
+            # The database may be away for a moment; the next look finds what this one missed.
+            logger.exception("looking for the jobs of dead workers failed")
+        await asyncio.sleep(RESCUE_EVERY)

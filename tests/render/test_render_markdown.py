@@ -1,0 +1,245 @@
+"""The Markdown digest, read back as readers see it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import render_archive
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from render_documents import (
+    ALL_FIELDS,
+    COUNTING,
+    EMPTY,
+    EXTRACTIVE,
+    FAILED,
+    PENDING,
+    STALE,
+    UNTRANSLATED,
+    document,
+    item,
+)
+from render_golden import check_golden
+from render_reading import Reading, read, readers
+
+from app.render import render
+from app.render.document import DigestDocument, DigestItem, ItemAuthor, Links, Receipt
+from app.render.phrases import ACKNOWLEDGEMENT
+
+READERS = readers()
+NASTY = [
+    "",
+    " ",
+    "\x00",
+    "\ud800 lone",
+    "a|b",
+    "a\\|b",
+    "a\\\\|b",
+    "|",
+    "| --- |",
+    "| a | b |\n| --- | --- |",
+    "trailing \\",
+    "\\",
+    "    four blanks",
+    "\tcode",
+    "line\nbreak",
+    "a\r\n\r\nb",
+    "a\x0bb\x0cc\x1cd\x85e\u2028f\u2029g\u00a0h\u3000i",
+    "[^1]: note",
+    "[^1]",
+    "[a]: http://x.example",
+    "[a](http://x.example)",
+    "![a](b)",
+    "^[inline note]",
+    "# heading",
+    "#",
+    "a #",
+    "a ##",
+    "> quote",
+    "- list",
+    "+ list",
+    "* list",
+    "-",
+    "---",
+    "***",
+    "_ _ _",
+    "===",
+    "1. list",
+    "1) list",
+    "123456789. list",
+    "1.",
+    "```",
+    "~~~ fence",
+    "~~struck~~ ~one~",
+    "`code`",
+    "``",
+    "*a* **b** _c_ __d__ a_b_c _ e",
+    "(_x_) \"_y_\" '__z__'",
+    "<script>alert(1)</script>",
+    "<!-- comment",
+    "<?php ?>",
+    "<a@b.example>",
+    "<http://x.example>",
+    "a < b > c <d",
+    "&amp; &#42; &#x2a; &nbsp; &copy AT&T &notareference;",
+    "http://x.example https://y.example/a_b_c?d=e&f;g //localhost www.z.example www.1.example ftp://f.example",
+    "mail@x.example mailto:mail@x.example a@b example.com arXiv.org cs.AI Node.js",
+    "\\* \\_ \\[ \\<b> \\&amp; \\`",
+    "$\\alpha_{i}$ \\(x\\) \\[y\\] $$z$$ \\$5",
+    "\u202eright to left\u202c \u200f \u2067isolate",
+    "مرحبا [بالعالم]",
+    "\ufeffbom\u200bzero",
+    "!",
+    ":smile: @someone #12",
+    "\x01\x1b[31mred\x7f",
+]
+FRAGMENTS = st.sampled_from([*NASTY, *"\\|[]()<>&*_`~#+-=!.:;/@$^{} \n\t", "a", "B", "9", "数", "\x00"])
+TEXTS = st.one_of(
+    st.sampled_from(NASTY),
+    st.lists(FRAGMENTS, max_size=12).map("".join),
+    st.text(st.characters(categories=None), max_size=30),
+)
+
+
+def expected(text: str | None) -> str:
+    """Return what a reader must see of a text: blanks collapsed, and no character that cannot be in a document."""
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", " ".join((text or "").split()))
+
+
+def check(digest: DigestDocument, reader: MarkdownIt) -> Reading:
+    """Assert that every paper has one row and one footnote, and that every text reads back as it went in."""
+    reading = read(render(digest, "md"), reader)
+    assert [row[0] for row in reading.rows] == [f"[^{number}]" for number in range(1, len(digest.items) + 1)]
+    assert list(reading.footnotes) == [str(number) for number in range(1, len(digest.items) + 1)]
+    for paper, (_, title, address, summary), paragraphs in zip(
+        digest.items, reading.rows, reading.footnotes.values(), strict=True
+    ):
+        assert title == expected(paper.title) or (not expected(paper.title) and title == paper.arxiv_id)
+        assert address == paper.links.abs
+        if said := expected(paper.tldr) or expected(paper.tldr_en):
+            assert summary == said
+        texts = (paper.translated_title, title, address, summary, paper.tldr_en, paper.translated_abstract)
+        wanted = [text for text in map(expected, (*texts, paper.abstract)) if text]
+        assert paragraphs[: len(dict.fromkeys(wanted))] == list(dict.fromkeys(wanted))
+        assert len(paragraphs) - len(dict.fromkeys(wanted)) <= 1  # authors and categories
+    return reading
+
+
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest) -> MarkdownIt:
+    return READERS[request.param]
+
+
+def test_golden() -> None:
+    check_golden("all-fields-zh.md", render(ALL_FIELDS, "md"))
+    check_golden("extractive-en.md", render(EXTRACTIVE, "md"))
+    check_golden("untranslated-zh-hant.md", render(UNTRANSLATED, "md"))
+    check_golden("empty-zh.md", render(EMPTY, "md"))
+
+
+def test_every_text_is_read_back_as_it_was(reader: MarkdownIt) -> None:
+    check(EXTRACTIVE, reader)
+    check(document(COUNTING, replace(STALE, abstract_is_cut=False)), reader)
+
+
+@render_archive.needs_archive
+@pytest.mark.parametrize(("name", "step"), [("commonmark", 1), (list(READERS)[1], 8)])
+def test_every_paper_of_the_archive_has_one_row_and_one_footnote(name: str, step: int) -> None:
+    papers = list(render_archive.papers().values())
+    assert len(papers) == 2703
+    papers, reader = papers[::step], READERS[name]
+    reading = check(document(*papers, language="zh", title="摘要"), reader)
+    assert len(reading.links) == 2 * len(papers)
+
+
+@given(texts=st.lists(TEXTS, min_size=6, max_size=6), reader=st.sampled_from(list(READERS.values())))
+@settings(max_examples=400, deadline=None)
+def test_no_text_breaks_out(texts: list[str], reader: MarkdownIt) -> None:
+    title, translated, tldr, tldr_en, translation, abstract = texts
+    nasty = item(
+        title=title,
+        translated_title=translated,
+        tldr=tldr,
+        tldr_en=tldr_en,
+        translated_abstract=translation,
+        abstract=abstract,
+    )
+    check(document(nasty, FAILED), reader)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_known_trick_works_anywhere(text: str, reader: MarkdownIt) -> None:
+    paper = item(
+        title=text,
+        translated_title=text + " ",
+        tldr=text + "1",
+        tldr_en="e" + text,
+        translated_abstract=text + text,
+        abstract=text + " x",
+        authors=(ItemAuthor(text, (text,)),),
+        primary_category=text,
+        categories=(text, "cs.AI"),
+    )
+    failed = item(title=text, summary_status="failed", summary_error=text)
+    digest = document(
+        paper, failed, title=text, receipt=Receipt(9, 9, 9, 9, 9, 9, (text, "3103.1")), language="tlh-x-" + text
+    )
+    reading = check(digest, reader)
+    assert set(reading.links) == {paper.links.abs}
+    assert reading.headings == [expected(text) or "cs.CL", "Summaries", "Details"]
+    assert ACKNOWLEDGEMENT == reading.paragraphs[-1]
+    assert reading.rows[1][3] == expected(f"failed: {text}" if text else "failed")
+
+
+def test_text_stays_legible() -> None:
+    plain = "We reach 95.3% (p < 0.05) - see Fig. 2 - with $x_i^{2} \\in \\mathbb{R}$, e.g. AT&T's T5-v1.1 & co!"
+    assert plain in render(document(item(title=plain)), "md")
+
+
+def test_html_is_escaped_with_entities_for_readers_that_do_not_know_backslashes() -> None:
+    text = render(document(item(title="<b>x</b> &lt;")), "md")
+    assert "&lt;b>x&lt;/b> &amp;lt;" in text
+
+
+def test_a_dangerous_address_is_not_linked(reader: MarkdownIt) -> None:
+    paper = item(title="T", tldr="S", links=Links("javascript:alert(1)", ""))
+    text = render(document(paper), "md")
+    assert read(text, reader).rows == [("[^1]", "T", "", "S")]
+    odd = item(title="T", tldr="S", links=Links("https://x.example/a b|c)(d<e>\\&copy;_*_\n", ""))
+    row = read(render(document(odd), "md"), reader).rows[0]
+    assert row == ("[^1]", "T", "https://x.example/a%20b%7Cc%29%28d%3Ce%3E%5C&copy;_%2A_%0A", "S")
+
+
+def test_a_paper_is_never_left_out() -> None:
+    reading = read(render(document(FAILED, PENDING, item(tldr_en="Only English.")), "md"), READERS["commonmark"])
+    assert [row[3] for row in reading.rows] == [
+        "failed: the answer was English, not Chinese",
+        "pending",
+        "Only English.",
+    ]
+    assert reading.rows[1][1] == "3103.00001"  # A paper without a title is named by its id.
+    assert FAILED.abstract in reading.footnotes["1"]
+
+
+def test_nothing_is_said_twice() -> None:
+    same = item(title="T", translated_title="T", tldr="S.", tldr_en="S.", abstract="A.", translated_abstract=" A. ")
+    reading = read(render(document(same), "md"), READERS["commonmark"])
+    assert reading.footnotes["1"] == ["T", same.links.abs, "S.", "A."]
+
+
+def test_the_receipt_names_what_is_missing() -> None:
+    reading = read(render(ALL_FIELDS, "md"), READERS["commonmark"])
+    assert reading.paragraphs[0] == (
+        "公布 6 · 已收录 4 · 已摘要 2 · 待处理 1 · 失败 1 · 缺失 2 (3103.00004, 3103.00005) · 2031-03-04 · 修订版 2"
+    )
+
+
+def test_a_digest_whose_papers_are_all_missing_does_not_say_that_nothing_was_announced() -> None:
+    lost = document(receipt=Receipt(2, 0, 0, 0, 0, 0, ("3103.1", "3103.2")))
+    assert "None of the announced papers is stored yet." in render(lost, "md")
+    assert "Nothing was announced." in render(document(), "md")
+
+
+def test_a_cut_abstract_says_so() -> None:
+    assert "We replace strings by yarn … (摘要仅存开头部分)" in render(ALL_FIELDS, "md")

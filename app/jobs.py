@@ -164,6 +164,12 @@ async def get_job(session: AsyncSession, job_id: int) -> Job:
     )
 
 
+async def any_due(session: AsyncSession) -> bool:
+    """Whether a job waits whose time has come."""
+    due = "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())"
+    return bool(await session.scalar(text(due)))
+
+
 _RECORD = text(
     """
     INSERT INTO job_outcomes (job_id, result, error) VALUES (:job_id, CAST(:result AS jsonb), :error)

@@ -36,15 +36,19 @@ async def run_worker(tools: Tools, url: str, *, install_signal_handlers: bool = 
 
 
 async def work_off(tools: Tools, url: str) -> None:
-    """Do the jobs that are due and return."""
+    """Do the jobs that are due, and those that they lead to, and return."""
     app = build_app(tools, url)
     async with app.open_async():
-        await app.run_worker_async(
-            wait=False,
-            concurrency=tools.settings.worker_concurrency,
-            install_signal_handlers=False,
-            listen_notify=False,
-        )
+        while True:
+            await app.run_worker_async(
+                wait=False,
+                concurrency=tools.settings.worker_concurrency,
+                install_signal_handlers=False,
+                listen_notify=False,
+            )
+            async with tools.database.transaction() as session:
+                if not await jobs.any_due(session):
+                    return
 
 
 async def _poll_now(tools: Tools) -> None:

@@ -20,10 +20,11 @@ from app.render import render
 from app.render.document import DigestDocument, DigestItem, ItemAuthor, Links, Period, Provenance, Receipt
 
 TARGET = 3.0
-ENGLISH = (
+SENTENCE = (
     "we propose a model that learns from text and improves over strong baselines on several benchmarks of language "
     "understanding while it needs fewer parameters than earlier methods do and remains robust under distribution shift"
-).split()
+)
+ENGLISH = SENTENCE.split()
 CHINESE = "我们提出一种从文本中学习的模型在多个语言理解基准上优于强基线同时所需参数更少并且在分布变化下保持稳健"
 MADE_AT = datetime(2031, 3, 4, tzinfo=UTC)
 

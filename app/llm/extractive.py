@@ -16,7 +16,8 @@ _ABBREVIATIONS = (
 # A sentence ends at . ! or ? before a blank and something that can begin a sentence, but not after an abbreviation.
 _BOUNDARY = re.compile(r"(?P<end>[.!?][\"')\]}]*)\s+(?=[\"'(\[$\\]*[A-Z0-9$\\])")
 _ENDS_IN_ABBREVIATION = re.compile(rf"(?:^|[\s(\[~])(?:{_ABBREVIATIONS})\.$")
-_MATH = re.compile(r"\$[^$]*\$")
+# As in pandoc: "$20 and $30" is money, because the second dollar has a blank before it and a digit after it.
+_MATH = re.compile(r"\$(?=\S)[^$]*(?<=\S)\$(?!\d)")
 
 _STRONG_CUE = re.compile(
     r"\b(?:(?:in this (?:paper|work|article|study|note|letter|thesis|report)|here),? (?:we|i)\b|"

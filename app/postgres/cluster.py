@@ -103,10 +103,11 @@ def is_ready(cluster: Path, pid: int) -> bool:
 
 
 def forget_reused_pid(cluster: Path, claimed: int) -> None:
-    """Remove a dead server's pid file when its number now belongs to a process that is not of this cluster.
+    """Remove a dead server's pid file when its number exists, but is no process that works in this cluster.
 
-    In a container that was killed and started again the same numbers come round, and PostgreSQL would refuse
-    to start because its predecessor seemed to be alive. ``claimed`` is the caller's claim.
+    PostgreSQL would refuse to start because its predecessor seemed to be alive. That happens in a container that was
+    killed and started again, where the same numbers come round, and where the first process does not reap the dead.
+    ``claimed`` is the caller's claim.
     """
     pid = _postmaster_pid(cluster)
     # A number that nobody has is left to PostgreSQL, as is a server that was started by hand, without claim.

@@ -122,7 +122,7 @@ def _announce_type(item: DigestItem, words: Words) -> str:
 
 
 def _provenance(summary: Provenance, words: Words) -> str:
-    """Return where a summary comes from: maker, prompt, version of the paper, tokens, instant, and whether it is stale."""
+    """Return where a summary comes from: maker, prompt, paper version, tokens, instant, and whether it is stale."""
     origin = {
         "llm": words.llm,
         "extractive": words.extractive,

@@ -68,7 +68,7 @@ VARIANTS = {
 }
 
 
-class NotConvertible(Exception):
+class NotConvertibleError(Exception):
     """A formula whose MathML is incomplete, or holds something that is not on the list of what MathML needs."""
 
 
@@ -83,7 +83,7 @@ def math_html(text: str | None) -> Markup:
 
 
 def split_math(line: str) -> Iterator[tuple[str, bool | None]]:
-    """Yield the parts of a line: text with ``None``, a formula's source without delimiters with whether it is displayed.
+    """Yield the parts of a line: text with ``None``, a formula without delimiters with whether it is displayed.
 
     The time is linear in the length: a delimiter that is not closed once is never searched again.
     """
@@ -171,22 +171,22 @@ def _brace_depth(source: str) -> int:
 
 
 def _serialise(element: Element, depth: int) -> str:
-    """Return an element as markup. Raises NotConvertible for anything that is not on the lists above."""
+    """Return an element as markup. Raises NotConvertibleError for anything that is not on the lists above."""
     tag = element.tag
     if depth > MAX_NESTING or tag not in CONTAINERS | TOKENS or (element.tail or "").strip():
-        raise NotConvertible(tag)
+        raise NotConvertibleError(tag)
     if len(element) != ARITY.get(tag, len(element)):
-        raise NotConvertible(tag)
+        raise NotConvertibleError(tag)
     variant = element.get("mathvariant", "")
     attributes = "".join(
         _attribute(name, value) for name, value in element.items() if not _is_spelt(tag, variant, name)
     )
     if tag in TOKENS:
         if len(element):
-            raise NotConvertible(tag)
+            raise NotConvertibleError(tag)
         return f"<{tag}{attributes}>{_token(tag, element.text or '', variant)}</{tag}>"
     if (element.text or "").strip():
-        raise NotConvertible(tag)
+        raise NotConvertibleError(tag)
     return f"<{tag}{attributes}>{_serialise_all(element, depth + 1)}</{tag}>"
 
 
@@ -217,7 +217,7 @@ def _is_spelt(tag: str, variant: str, name: str) -> bool:
 def _attribute(name: str, value: str) -> str:
     allowed = LENGTH if name in LENGTHS else WORD if name in WORDS else None
     if allowed is None or not allowed(value):
-        raise NotConvertible(name)
+        raise NotConvertibleError(name)
     return f' {name}="{value}"'
 
 
@@ -226,7 +226,7 @@ def _token(tag: str, text: str, variant: str) -> str:
     text = REFERENCE.sub(lambda match: chr(int(match[1], 16)), text)
     if tag != "mtext":
         if len(text) > 1 and text[0] == "\\":  # A command that the converter does not know.
-            raise NotConvertible(text)
+            raise NotConvertibleError(text)
         if variant in VARIANTS:
             text = "".join(_styled(character, VARIANTS[variant]) for character in text)
     return str(escape(CONTROL.sub("\ufffd", encodable(text))))

@@ -4,12 +4,12 @@ import re
 from dataclasses import replace
 
 import pytest
-import render_archive
-from render_documents import ALL_FIELDS, COUNTING, STALE, document, item
-from render_golden import check_golden
 
 from app.render import render
 from app.render.document import ClassicTexts
+from tests.render import archive
+from tests.render.documents import ALL_FIELDS, COUNTING, STALE, document, item
+from tests.render.golden_files import check_golden
 
 LINK = re.compile(r"^\| \[\^\d+\] \| \[.*\]\((http\S+)\) \| .* \|$", re.MULTILINE)
 
@@ -18,11 +18,11 @@ def test_golden() -> None:
     check_golden("classic-zh.md", render(ALL_FIELDS, "md", "classic"))
 
 
-@render_archive.needs_archive
-@pytest.mark.parametrize("name", [path.name for path in render_archive.digests()])
+@archive.needs_archive
+@pytest.mark.parametrize("name", [path.name for path in archive.digests()])
 def test_every_digest_of_the_archive_is_rebuilt_byte_for_byte(name: str) -> None:
-    expected = (render_archive.ARCHIVE / "digests" / name).read_bytes()
-    papers = render_archive.papers()
+    expected = (archive.ARCHIVE / "digests" / name).read_bytes()
+    papers = archive.papers()
     items = [papers[link] for link in LINK.findall(expected.decode())]
     assert items
     # The order is the renderer's work, so the papers are given to it in another one.
@@ -31,12 +31,13 @@ def test_every_digest_of_the_archive_is_rebuilt_byte_for_byte(name: str) -> None
 
 def test_papers_without_a_chinese_text_are_left_out_but_empty_texts_count() -> None:
     whole = ClassicTexts("T", "http://arxiv.org/abs/3103.00009", "A", "TT", "TA", "S", None)
-    papers = [
-        item(f"3103.0000{number}", classic=replace(whole, link=f"http://arxiv.org/abs/3103.0000{number}", **lacking))
-        for number, lacking in enumerate(
-            ({"tldr": None}, {"translated_title": None}, {"translated_abstract": None}, {"tldr": ""}), 1
-        )
+    variants = [
+        replace(whole, link="http://arxiv.org/abs/3103.00001", tldr=None),
+        replace(whole, link="http://arxiv.org/abs/3103.00002", translated_title=None),
+        replace(whole, link="http://arxiv.org/abs/3103.00003", translated_abstract=None),
+        replace(whole, link="http://arxiv.org/abs/3103.00004", tldr=""),
     ]
+    papers = [item(classic=texts) for texts in variants]
     text = render(document(*papers), "md", "classic")
     assert "| [^1] | [T](http://arxiv.org/abs/3103.00004) |  |\n\n# 详细" in text
     assert "[^2]" not in text

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from render_documents import item
 
 from app.render.document import ClassicTexts, DigestItem, Links
+from tests.render.documents import item
 
 ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "cn-chat-arxiv"
 needs_archive = pytest.mark.skipif(

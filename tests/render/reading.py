@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -36,7 +37,7 @@ def read(text: str, reader: MarkdownIt) -> Reading:
     tokens = reader.parse(text)
     start = next((at for at, token in enumerate(tokens) if token.type == "footnote_block_open"), len(tokens))
     body, notes = tokens[:start], tokens[start:]
-    plain = list(zip(body, body[1:], strict=False))
+    plain = list(pairwise(body))
     cells = [after for token, after in plain if token.type == "td_open"]
     assert len(cells) % 3 == 0
     rows = [_row(*cells[at : at + 3]) for at in range(0, len(cells), 3)]

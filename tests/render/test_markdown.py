@@ -4,11 +4,15 @@ import re
 from dataclasses import replace
 
 import pytest
-import render_archive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from render_documents import (
+
+from app.render import render
+from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
+from app.render.phrases import ACKNOWLEDGEMENT
+from tests.render import archive
+from tests.render.documents import (
     ALL_FIELDS,
     COUNTING,
     EMPTY,
@@ -20,12 +24,8 @@ from render_documents import (
     document,
     item,
 )
-from render_golden import check_golden
-from render_reading import Reading, read, readers
-
-from app.render import render
-from app.render.document import DigestDocument, DigestItem, ItemAuthor, Links, Receipt
-from app.render.phrases import ACKNOWLEDGEMENT
+from tests.render.golden_files import check_golden
+from tests.render.reading import Reading, read, readers
 
 READERS = readers()
 NASTY = [
@@ -147,10 +147,10 @@ def test_every_text_is_read_back_as_it_was(reader: MarkdownIt) -> None:
     check(document(COUNTING, replace(STALE, abstract_is_cut=False)), reader)
 
 
-@render_archive.needs_archive
+@archive.needs_archive
 @pytest.mark.parametrize(("name", "step"), [("commonmark", 1), (list(READERS)[1], 8)])
 def test_every_paper_of_the_archive_has_one_row_and_one_footnote(name: str, step: int) -> None:
-    papers = list(render_archive.papers().values())
+    papers = list(archive.papers().values())
     assert len(papers) == 2703
     papers, reader = papers[::step], READERS[name]
     reading = check(document(*papers, language="zh", title="摘要"), reader)
@@ -191,7 +191,7 @@ def test_no_known_trick_works_anywhere(text: str, reader: MarkdownIt) -> None:
     )
     reading = check(digest, reader)
     assert reading.headings == [expected(text) or "cs.CL", "Summaries", "Details"]
-    assert ACKNOWLEDGEMENT == reading.paragraphs[-1]
+    assert reading.paragraphs[-1] == ACKNOWLEDGEMENT
     assert reading.rows[1][3] == expected(f"failed: {text}" if text else "failed")
 
 

@@ -1,0 +1,187 @@
+"""The HTML page: complete, safe, and with everything that the digest holds."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import html
+from lxml.html import HtmlElement
+
+from app.render import render
+from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
+from app.render.mathml import CONTAINERS, TOKENS
+from app.render.phrases import ACKNOWLEDGEMENT
+from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, EXTRACTIVE, UNTRANSLATED, by_model, document, item
+from tests.render.golden_files import check_golden
+
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1", "h2", "h3", "h4", "p", "a"),
+    *("time", "dl", "div", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td", "article", "ul", "li", "span"),
+    *("bdi", "code", "math", *CONTAINERS, *TOKENS),
+}
+
+
+NASTY = [
+    "<script>",
+    "</style><script>",
+    "\"onload='x",
+    "&amp;",
+    "{{ 7*7 }}",
+    "$<b>$",
+    "$\\text{<b>}$",
+    "-->",
+    "]]>",
+    "\x00",
+]
+
+
+def page(digest: DigestDocument) -> HtmlElement:
+    """Return the parsed page. Raises AssertionError for elements, attributes or addresses that no page has."""
+    text = render(digest, "html")
+    assert text.startswith("<!DOCTYPE html>\n")
+    assert text.endswith("</html>\n")
+    root = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
+    names = set()
+    for element in root.iter():
+        assert element.tag in TAGS, element.tag
+        assert not [name for name in element.attrib if name.startswith("on") or name in ("style", "src", "srcset")]
+        if "id" in element.attrib:
+            assert element.get("id") not in names
+            names.add(element.get("id"))
+    for address in root.xpath("//@href"):
+        assert address.startswith(("https://", "http://")) or (address[0] == "#" and address[1:] in names)
+    return root
+
+
+def said(root: HtmlElement, path: str) -> list[str]:
+    return [" ".join(element.text_content().split()) for element in root.xpath(path)]
+
+
+def test_golden() -> None:
+    check_golden("all-fields-zh.html", render(ALL_FIELDS, "html"))
+
+
+def test_the_page_is_complete_and_loads_nothing() -> None:
+    root = page(ALL_FIELDS)
+    assert root.get("lang") == "zh"
+    assert root.get("dir") == "ltr"
+    assert root.findtext(".//title") == "cs.CL 每日摘要"
+    policy = root.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert "width=device-width" in root.xpath("//meta[@name='viewport']/@content")[0]
+    style = root.findtext(".//style") or ""
+    assert "url(" not in style
+    assert "@import" not in style
+    for feature in ("prefers-color-scheme: dark", "@media print", "max-width", ":focus-visible", "Noto Sans CJK SC"):
+        assert feature in style
+    assert said(root, "//footer") == [ACKNOWLEDGEMENT]
+
+
+def test_the_receipt_is_there() -> None:
+    root = page(ALL_FIELDS)
+    assert dict(zip(said(root, "//dt"), said(root, "//dd"), strict=True)) == {
+        "公布": "6",
+        "已收录": "4",
+        "已摘要": "2",
+        "待处理": "1",
+        "失败": "1",
+        "缺失": "2",
+    }
+    assert said(root, "//header//p") == ["2031-03-04 · 修订版 2", "缺失：3103.00004, 3103.00005"]
+    assert said(page(UNTRANSLATED), "//header//p[@class='note']") == ["摘要句直接取自原文、沒有譯文的論文數：1"]
+
+
+def test_every_paper_has_a_row_that_leads_to_its_details_and_back() -> None:
+    root = page(ALL_FIELDS)
+    assert root.xpath("//tbody/tr/td[2]/a/@href") == [
+        "#p-3103.00003",
+        "#p-hep-th/3101002",
+        "#p-3103.00002",
+        "#p-3103.00001",
+    ]
+    assert root.xpath("//article/@id") == [address[1:] for address in root.xpath("//tbody/tr/td[2]/a/@href")]
+    assert root.xpath("//article//a[@class='back']/@href") == ["#r1", "#r2", "#r3", "#r4"]
+    assert said(root, "//tbody/tr/td[3]")[1:] == [
+        "毛线可以解释引力。",
+        "失败：the answer was English, not Chinese",
+        "待处理",
+    ]
+
+
+def test_the_details_hold_everything() -> None:
+    article = page(document(COUNTING, language="zh")).xpath("//article")[0]
+    text = " ".join(article.text_content().split())
+    for part in (
+        *("个梦数羊：一种困倦的方法", "Dreams | A [Sleepy] Approach to p < 0.05 & *Rest*", "成本从 $20 降到 $10。"),
+        *("We count sheep in", "数羊是一个经典问题。", "<script>alert('baa')</script> changes nothing"),
+        *("Ada Meadow (Institute of Sleep; Night School)", "杨小绵, 其他作者人数：12", "cs.CL", "cs.AI", "新论文"),
+        *("已摘要", "摘要模型：example.org / invented-7b · 提示词 v3 · 论文版本 1 · 词元 1234 · 2031-03-05T06:07:08Z"),
+    ):
+        assert part in text
+    assert article.xpath(".//p[@class='meta'][1]/a/@href") == [COUNTING.links.abs, COUNTING.links.pdf]
+    assert len(article.xpath(".//math")) >= 6
+
+
+def test_nothing_is_said_twice() -> None:
+    article = page(EXTRACTIVE).xpath("//article")[0]
+    assert article.text_content().count("dreams and cut the cost") == 1
+    assert article.text_content().count("Approach to p < 0.05") == 1
+    assert article.xpath(".//h4/text()") == ["Abstract"]
+
+
+def test_an_empty_digest_has_no_table() -> None:
+    root = page(EMPTY)
+    assert said(root, "//main") == ["没有公布新论文。"]
+    lost = document(receipt=Receipt(2, 0, 0, 0, 0, 0, ("3103.1", "3103.2")))
+    assert said(page(lost), "//main") == ["None of the announced papers is stored yet."]
+
+
+@pytest.mark.parametrize("language", ["ar", "he-IL", "fa"])
+def test_languages_written_from_the_right(language: str) -> None:
+    root = page(document(item(), language=language))
+    assert root.get("dir") == "rtl"
+    assert root.xpath("//footer/p/@dir") == ["ltr"]
+
+
+def test_a_stale_summary_says_so() -> None:
+    assert "已过时" in page(ALL_FIELDS).xpath("//article")[1].text_content()
+
+
+def test_dangerous_addresses_are_not_linked() -> None:
+    root = page(document(item(links=Links("javascript:alert(1)", "data:text/html,x"))))
+    assert not [address for address in root.xpath("//@href") if not address.startswith("#")]
+
+
+@given(texts=st.lists(st.text(st.characters(categories=None)) | st.sampled_from(NASTY), min_size=5, max_size=5))
+@settings(max_examples=100, deadline=None)
+def test_no_text_breaks_out(texts: list[str]) -> None:
+    one, two, three, four, five = texts
+    nasty = item(
+        arxiv_id=one,
+        title=one,
+        translated_title=two,
+        tldr=three,
+        tldr_en=four,
+        translated_abstract=five,
+        abstract=one + "x",
+        authors=(ItemAuthor(two, (three,)),),
+        primary_category=four,
+        categories=(five,),
+        announce_type=one,
+        links=Links("https://x.example/" + two, three),
+        summary_status=four,
+        summary_error=five,
+        summary=by_model(origin=one, model=two, provider=three, prompt_version=four),
+    )
+    root = page(document(nasty, title=one, language=two, receipt=Receipt(1, 1, 1, 0, 0, 1, (three,))))
+    assert len(root.xpath("//article")) == len(root.xpath("//tbody/tr")) == 1
+    # A control character may be in no page (HTML standard, 13.1.4), so each is shown as U+FFFD.
+    shown = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", " ".join(five.split()))
+    if shown and "$" not in shown and "\\" not in shown and five != one + "x":
+        assert shown in " ".join(root.xpath("//article")[0].text_content().split())
+
+
+def test_texts_are_data_to_the_template() -> None:
+    assert "{{ 7 * 7 }}" in page(document(replace(COUNTING, title="{{ 7 * 7 }}"))).text_content()

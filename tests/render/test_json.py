@@ -1,0 +1,57 @@
+"""The digest as JSON."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from app.render import render
+from app.render.json import to_dict
+from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, document, item
+from tests.render.golden_files import check_golden
+
+
+def test_golden() -> None:
+    check_golden("all-fields-zh.json", render(ALL_FIELDS, "json"))
+    check_golden("empty-zh.json", render(EMPTY, "json"))
+
+
+def test_the_names_are_those_of_the_design() -> None:
+    digest = json.loads(render(ALL_FIELDS, "json"))
+    assert digest == to_dict(ALL_FIELDS)
+    assert " ".join(digest) == "id channel title period language revision created_at receipt items"
+    assert " ".join(digest["receipt"]) == "announced stored summarized pending failed untranslated missing"
+    assert " ".join(digest["items"][0]) == (
+        "position arxiv_id version title translated_title tldr tldr_en translated_abstract abstract "
+        "abstract_is_cut authors authors_omitted primary_category categories announce_type links "
+        "summary_status summary_error summary"
+    )
+    assert digest["period"] == {"from": "2031-03-04", "to": "2031-03-04"}
+    assert digest["items"][0]["links"] == {"abs": COUNTING.links.abs, "pdf": COUNTING.links.pdf}
+    assert digest["items"][0]["authors"][1] == {"name": 'Bj\\"orn Wool', "affiliations": []}
+    assert digest["items"][3]["summary"] is None
+
+
+def test_texts_are_whole_and_as_stored() -> None:
+    odd = item(title=' a\n "b" \\ \u2028 <c> & é 数 \x00', abstract="x  y")
+    digest = json.loads(render(document(odd), "json"))
+    assert digest["items"][0]["title"] == odd.title
+    assert digest["items"][0]["abstract"] == "x  y"
+    assert "数" in render(document(odd), "json")
+
+
+def test_an_ad_hoc_digest_has_no_channel_and_no_period() -> None:
+    digest = to_dict(document(channel=None, period=None))
+    assert digest["channel"] is None
+    assert digest["period"] is None
+
+
+def test_instants_are_utc() -> None:
+    tokyo = datetime(2031, 3, 4, 8, 30, 0, 120000, tzinfo=timezone(timedelta(hours=9)))
+    assert to_dict(replace(EMPTY, created_at=tokyo))["created_at"] == "2031-03-03T23:30:00.120000Z"
+
+
+def test_lone_surrogates_are_replaced_and_the_line_ends() -> None:
+    text = render(document(item(title="a\ud800b")), "json")
+    assert json.loads(text.encode())["items"][0]["title"] == "a\ufffdb"
+    assert text.count("\n") == 1
+    assert text.endswith("}\n")

@@ -1,0 +1,187 @@
+"""Formulas: which dollars are some, and that no TeX becomes anything but harmless MathML."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from app.render.mathml import (
+    CONTAINERS,
+    LENGTHS,
+    MAX_SOURCE,
+    TOKENS,
+    WORDS,
+    formula_html,
+    math_html,
+    split_math,
+)
+
+HOSTILE = [
+    "{" * 900 + "}" * 900,
+    "{" * 29 + "}" * 29,
+    "\\sqrt" * 400,
+    "x^" * 1000,
+    "\\frac" * 400,
+    "\\left(" * 300,
+    "\\begin{matrix}" * 140,
+    "\\newcommand{\\a}{\\b\\b}\\newcommand{\\b}{\\c\\c}\\a",
+    "\\def\\x{\\x\\x}\\x",
+    "\\begin{array}{*{99999999}{c}}a\\end{array}",
+    "\\operatorname{" + "* " * 900,
+    "\\text{$" * 280,
+    "\\text{<script>alert(1)</script>}",
+    "\\text{&lt;script&gt;&#x3c;script>&#xd800;}",
+    "\\href{javascript:alert(1)}{x}",
+    "\\style{position:fixed;inset:0}{x}",
+    "\\class{foot}{x}",
+    "\\color{red}x",
+    "\\color{url(//x.example)}x",
+    "\\hspace{9999em}x",
+    '\\mathrm{"><img src=x onerror=alert(1)>}',
+    "<img src=x onerror=alert(1)>",
+    "\\verb|<script>|",
+    "\\unknown{x}",
+    "\\frac{a",
+    "a & b \\\\ c",
+    "%",
+    "'" * 2000,
+    "\x00\x1b",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "formulas"),
+    [
+        ("no formula", []),
+        ("$x$", ["x"]),
+        ("an $n$-gram and $x^2$.", ["n", "x^2"]),
+        ("$20 and $30", []),
+        ("it costs $20 and $x$ more", ["x"]),
+        ("$5-$10, $100M to $200M", []),
+        ("an odd $ sign", []),
+        ("an odd $x", []),
+        ("$ x$ and $x $", []),
+        ("$$", []),
+        ("$$$$", []),
+        ("$$x = y$$", ["x = y"]),
+        ("$x$$y$", ["x", "y"]),
+        ("\\(a\\) and \\[b\\]", ["a", "b"]),
+        ("\\(a and \\[b", []),
+        ("\\\\(a\\\\)", []),
+        ("costs \\$5 and \\$6", []),
+        ("$a\\$b$", ["a\\$b"]),
+        ("长度为$n$的序列，共$m$个", ["n", "m"]),
+        ("$\\mathc was cut. 然后，另一个 $x$", ["x"]),
+        ("from $5 million while the other one is 6$ only", []),
+        ("$x \\text{ if and only if } y$", ["x \\text{ if and only if } y"]),
+    ],
+)
+def test_only_formulas_are_taken_for_formulas(text: str, formulas: list[str]) -> None:
+    parts = list(split_math(text))
+    assert [source for source, display in parts if display is not None] == formulas
+    if not formulas:
+        assert "".join(source for source, _ in parts) == text
+        assert math_html(text) == text.replace("&", "&amp;")
+
+
+def test_display_is_told_from_inline() -> None:
+    assert [display for _, display in split_math("$a$$$b$$\\(c\\)\\[d\\]")] == [False, True, False, True]
+    assert math_html("$$x$$").startswith('<math display="block">')
+
+
+def test_a_formula_becomes_mathml() -> None:
+    assert math_html("a $x_1^2$ b") == "a <math><mrow><msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup></mrow></math> b"
+
+
+def test_styled_letters_become_characters_that_every_browser_shows() -> None:
+    assert "<mi>𝔼</mi>" in math_html("$\\mathbb E$")
+    assert "ℒ" in math_html("$\\mathcal{L}$")
+    assert "<mi>𝐱</mi>" in math_html("$\\mathbf x$")
+    assert "ℌ" in math_html("$\\mathfrak H$")
+
+
+def test_names_of_functions_stand_apart_from_bare_arguments() -> None:
+    space = '<mspace width="0.1667em"></mspace>'
+    assert math_html("$n\\log n$") == f"<math><mrow><mi>n</mi>{space}<mi>log</mi>{space}<mi>n</mi></mrow></math>"
+    assert space not in math_html("$\\log(n)$")
+
+
+def test_a_percent_sign_does_not_take_the_rest_away() -> None:
+    assert "<mn>5</mn>" in math_html("$10% + 5$")
+    assert math_html("$10\\%$") == math_html("$10%$")
+
+
+@pytest.mark.parametrize(
+    "source", ["\\unknown{x}", "\\frac{a", "\\color{red}x", "x" * (MAX_SOURCE + 1), "\\href{a}{b}"]
+)
+def test_what_cannot_be_converted_is_shown_as_its_source(source: str) -> None:
+    assert formula_html(source, display=False) == f'<code class="math">{source}</code>'
+
+
+def assert_harmless(markup: str) -> None:
+    """Assert that markup is one formula: MathML of a few elements and attributes, or an escaped source."""
+    root = etree.fromstring(markup)
+    if root.tag == "code":
+        assert len(root) == 0
+        return
+    assert root.tag == "math"
+    for element in root.iterdescendants():
+        assert element.tag in CONTAINERS | TOKENS
+        assert set(element.attrib) <= LENGTHS | WORDS
+        assert all(
+            value.replace(" ", "").replace(".", "").replace("-", "").isalnum() for value in element.attrib.values()
+        )
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_hostile_tex_is_harmless_and_quick(source: str) -> None:
+    start = time.perf_counter()
+    assert_harmless(formula_html(source.replace("\x00", "").replace("\x1b", ""), display=True))
+    assert math_html(f"${source}$").encode()
+    assert time.perf_counter() - start < 2
+
+
+TEX = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [*HOSTILE[12:], "\\frac", "\\sqrt", "\\left(", "\\right)", "\\alpha", "\\sum", "\\text{", "\\mathbb"]
+        ),
+        st.sampled_from(list("{}[]()^_&%~'\"<>|01abx ,.=+-\\")),
+        st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3),
+    ),
+    max_size=20,
+).map("".join)
+
+
+@given(TEX.filter(lambda text: text.isprintable()))
+@settings(max_examples=300, deadline=None)
+def test_no_tex_escapes(source: str) -> None:
+    assert_harmless(formula_html(source, display=False))
+
+
+@given(
+    st.lists(st.sampled_from(["$", "$$", "\\(", "\\)", "\\[", "\\]", "\\$", "\\", " ", "x", "1", "字"]), max_size=20)
+)
+@settings(max_examples=300, deadline=None)
+def test_nothing_is_lost_between_formulas(parts: list[str]) -> None:
+    text = "".join(parts)
+    rest = text
+    for source, display in split_math(text):
+        assert source in rest
+        if display is None:
+            assert rest.startswith(source)
+        rest = rest[rest.index(source) + len(source) :]
+        if display is not None:
+            rest = rest.removeprefix("$$" if display else "$") if rest.startswith("$") else rest[2:]
+    assert rest == ""
+
+
+@pytest.mark.parametrize("piece", ["$", "$$", "\\(", "\\[", "$x", "$ ", "$$x$", "\\$", "$1"])
+def test_time_is_linear_in_the_length(piece: str) -> None:
+    text = piece * (200_000 // len(piece))
+    start = time.perf_counter()
+    for _ in split_math(text):
+        pass
+    assert time.perf_counter() - start < 2

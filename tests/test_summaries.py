@@ -1,0 +1,156 @@
+"""Summaries: the extractive summariser, and how a digest gains from summaries that arrive later."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from app.ingestion import Tools, ingest
+from app.llm import PaperText, SummariserError, SummaryDraft
+from app.llm.extractive import ExtractiveSummariser, pick_sentence, split_sentences
+from app.worker import work_off
+from tests.fake_arxiv import FakeArxiv
+from tests.feeds import TUESDAY, WEDNESDAY, Item, rss
+
+Work = Callable[[], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two. Three.", ["One.", "Two.", "Three."]),
+        ("We use e.g. Two methods, i.e. A and B.", ["We use e.g. Two methods, i.e. A and B."]),
+        ("See Fig. 3 and Smith et al. Then stop.", ["See Fig. 3 and Smith et al. Then stop."]),
+        ("It is 0.95 of U.S. Data by J. R. Doe.", ["It is 0.95 of U.S. Data by J. R. Doe."]),
+        ("Let $x. Y$ be. Then $z$ is.", ["Let $x. Y$ be.", "Then $z$ is."]),
+        ("Really? Yes! (It is.) Done", ["Really?", "Yes!", "(It is.)", "Done"]),
+        ("Abstract. We do.", ["We do."]),
+        ("Two\nlines  here. And\n\nmore.", ["Two lines here.", "And more."]),
+        ("It costs $20 and more. It sells for $30 or so. End.", ["It costs $20 and more.", "It sells for $30 or so.", "End."]),
+        ("", []),
+        ("   ", []),
+    ],
+)
+def test_sentences(text: str, sentences: list[str]) -> None:
+    assert split_sentences(text) == sentences
+
+
+@pytest.mark.parametrize(
+    ("abstract", "picked"),
+    [
+        ("Parsing is hard. In this paper, we propose a parser. It is fast.", "In this paper, we propose a parser."),
+        ("Parsers matter. However, we show little here. This work presents PARSE, a parser.", "This work presents PARSE, a parser."),
+        ("A single sentence without any cue", "A single sentence without any cue"),
+    ],
+)
+def test_the_sentence_that_says_what_is_new(abstract: str, picked: str) -> None:
+    assert pick_sentence("A Parser", abstract) == picked
+
+
+async def test_without_an_abstract_there_is_no_summary_but_a_reason() -> None:
+    with pytest.raises(SummariserError, match="no abstract"):
+        await ExtractiveSummariser().summarize(PaperText("2601.95001", "T", None), "en")
+
+
+async def get(client: httpx.AsyncClient, path: str) -> Any:
+    answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def new_digest(client: httpx.AsyncClient, **body: Any) -> Any:
+    answer = await client.post("/v1/digests", json={"channel": "cs.CL"} | body)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()
+
+
+async def ask(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work, *items: Item) -> None:
+    fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, *items))
+    await client.post("/v1/ingestions", json={"category": "cs.CL"})
+    await work()
+
+
+async def test_without_a_model_a_chinese_digest_has_the_english_sentence_and_says_so(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
+    await ask(client, fake_arxiv, work, Item("2601.95001"))
+    digest = await new_digest(client)
+    [item] = digest["items"]
+    assert (item["summary_status"], item["tldr"], item["tldr_en"]) == ("done", None, "We propose a test.")
+    assert item["summary"]["origin"] == "extractive"
+    assert (digest["receipt"]["summarized"], digest["receipt"]["untranslated"]) == (1, 1)
+
+
+async def test_a_summary_that_arrives_later_makes_a_new_revision(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
+    fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, Item("2601.95001")))
+    await ingest(tools, "cs.CL")
+    first = await new_digest(client, language="en")
+    assert (first["revision"], first["receipt"]["pending"], first["items"][0]["abstract"]) == (
+        1, 1, "We propose a test. It passes.",
+    )  # fmt: skip
+    await work()
+    again = await new_digest(client, language="en")
+    assert (again["id"], again["revision"]) == (first["id"], 2)
+    assert again["receipt"] | {"missing": []} == {
+        "announced": 1, "stored": 1, "summarized": 1, "pending": 0, "failed": 0, "untranslated": 0, "missing": [],
+    }  # fmt: skip
+    assert await get(client, f"/v1/digests/{first['id']}?revision=1") == first
+
+
+class Failing(ExtractiveSummariser):
+    """A summariser that refuses one paper."""
+
+    async def summarize(self, paper: PaperText, language: str) -> SummaryDraft:
+        if paper.arxiv_id == "2601.95002":
+            raise SummariserError("the model answered nonsense")
+        return await super().summarize(paper, language)
+
+
+async def test_a_failed_summary_never_drops_the_paper(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, database_url: str
+) -> None:
+    fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, Item("2601.95001"), Item("2601.95002"), Item("2601.95003", abstract="")))
+    await ingest(tools, "cs.CL")
+    await work_off(replace(tools, summariser=Failing()), database_url)
+    digest = await new_digest(client)
+    status = {item["arxiv_id"]: (item["summary_status"], item["summary_error"]) for item in digest["items"]}
+    assert status["2601.95001"] == ("done", None)
+    assert status["2601.95002"] == ("failed", "the model answered nonsense")
+    assert status["2601.95003"][0] == "failed"
+    receipt = digest["receipt"]
+    assert (receipt["announced"], receipt["stored"], receipt["summarized"], receipt["failed"]) == (3, 3, 1, 2)
+    text = (await client.get(f"/v1/digests/{digest['id']}.md")).text
+    assert all(f"/abs/{arxiv_id}" in text for arxiv_id in status)
+
+
+async def test_a_replacement_with_another_abstract_is_summarised_anew(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
+    await ask(client, fake_arxiv, work, Item("2601.95001"))
+    old = await new_digest(client)
+    changed = Item("2601.95001", version=2, type="replace", abstract="We propose another test.")
+    fake_arxiv.serve("cs.CL", rss("cs.CL", WEDNESDAY, changed))
+    await client.post("/v1/ingestions", json={"category": "cs.CL"})
+    await work()
+    new = await new_digest(client)
+    assert new["items"][0]["tldr_en"] == "We propose another test."
+    assert new["items"][0]["summary"]["paper_version"] == 2
+    assert (await get(client, f"/v1/digests/{old['id']}?revision={old['revision']}"))["items"] == old["items"]
+
+
+async def test_running_twice_makes_no_second_summary(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
+    from sqlalchemy import text
+
+    for _ in range(2):
+        await ask(client, fake_arxiv, work, Item("2601.95001"))
+        await new_digest(client)
+    async with tools.database.transaction() as session:
+        assert (await session.execute(text("SELECT count(*) FROM summaries"))).scalar_one() == 1
+        jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'summarize'")
+        assert (await session.execute(jobs)).scalar_one() == 1

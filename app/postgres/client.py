@@ -266,7 +266,7 @@ def _require_space(files: Files) -> None:
 
 
 def _unusable(files: Files, error: OSError) -> ConfigurationError:
-    reason = "it is a file" if files.data_dir.is_file() else error.strerror or str(error)
+    reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
     return ConfigurationError(
         f"The data folder {files.data_dir} cannot be used ({reason}): set ZHAIYAO_DATA_DIR to a"
         " folder that you may write to and that has free space."

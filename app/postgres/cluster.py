@@ -11,7 +11,7 @@ from app.errors import ConfigurationError
 from app.postgres.files import wait_lock
 
 LINUX = sys.platform == "linux"
-_CLAIM_SECONDS = 40.0
+_CLAIM_SECONDS, _PATIENCE_SECONDS = 40.0, 20.0
 
 
 def reachable_name(folder: Path, descriptor: int) -> str:
@@ -35,26 +35,29 @@ def claim(folder: Path) -> int:
         while not wait_lock(descriptor, fcntl.LOCK_EX, 0.3):
             if time.monotonic() > deadline:
                 raise ConfigurationError(f"Processes of an earlier PostgreSQL still work in {folder}: end them.")
-            _tell_to_end(folder, descriptor)
+            _tell_to_end(folder, descriptor, hurry=time.monotonic() > deadline - _PATIENCE_SECONDS)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _tell_to_end(folder: Path, descriptor: int) -> None:
-    """Stop a server that outlived its supervisor, or the backends that outlived their server."""
+def _tell_to_end(folder: Path, descriptor: int, *, hurry: bool) -> None:
+    """Stop a server that outlived its supervisor, or the backends that outlived their server.
+
+    SIGINT is a fast shutdown of the server. SIGQUIT makes server and backends leave at once and write nothing, which
+    the write-ahead log makes up for; it is needed for backends that are too busy to notice that their server is dead.
+    """
     postmaster = _postmaster_pid(folder)
     if not LINUX:
         if postmaster is not None:
-            _signal(postmaster, signal.SIGINT)
+            _signal(postmaster, signal.SIGQUIT if hurry else signal.SIGINT)
         return
     members = _members(descriptor)
-    if postmaster in members:
+    if postmaster in members and not hurry:
         _signal(postmaster, signal.SIGINT)
         return
     for member in members:
-        # A busy backend does not notice that its server is dead. This signal makes it leave without writing.
         _signal(member, signal.SIGQUIT)
 
 

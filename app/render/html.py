@@ -10,7 +10,8 @@ from app.render import phrases
 from app.render.document import DigestDocument, DigestItem, Provenance
 from app.render.mathml import CONTROL, math_html
 from app.render.text import instant, one_line, web_address
-from app.render.words import Words, direction, words_for
+from app.render.vocabulary import Words
+from app.render.words import direction, words_for
 
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),

@@ -10,7 +10,8 @@ from functools import lru_cache
 from app.render import phrases
 from app.render.document import DigestDocument, DigestItem
 from app.render.text import PLAIN_URL, escape, web_address
-from app.render.words import Words, words_for
+from app.render.vocabulary import Words
+from app.render.words import words_for
 
 TABLE_HEAD = "| Ref | Title | Summary |\n| --- | --- | --- |\n"
 GAP = "\n\n    "  # between the paragraphs of a footnote

@@ -1,7 +1,7 @@
 """The sentences that every reading format says in the same way: receipt, state of a paper, authors, acknowledgement."""
 
 from app.render.document import DigestDocument, DigestItem
-from app.render.words import Words
+from app.render.vocabulary import Words
 
 # arXiv's brand guidelines prescribe this sentence (FACTS 8.2); it stays in English in every language.
 ACKNOWLEDGEMENT = (

@@ -278,6 +278,19 @@ def test_committed_rows_survive_the_death_of_the_server_and_a_busy_backend_is_no
         assert ask(server.url("clone"), "SELECT max(number) FROM kept") == 100_000
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_the_server_stops_although_a_backend_has_just_been_killed(used: Path, pause: float) -> None:
+    server = EmbeddedPostgres(used, tests=True)
+    with psycopg.connect(server.start(), autocommit=True) as connection:
+        connection.execute("CREATE TEMPORARY TABLE much AS SELECT repeat('x', 300) FROM generate_series(1, 100000)")
+        os.kill(connection.info.backend_pid, 9)
+        time.sleep(pause)
+        began = time.monotonic()
+        server.stop()
+    assert time.monotonic() - began < 5
+    assert not processes(used)
+
+
 @on_linux
 def test_a_killed_supervisor_takes_the_server_along_and_ensure_brings_both_back(used: Path) -> None:
     with EmbeddedPostgres(used, tests=True) as server:
@@ -483,7 +496,7 @@ def test_a_cluster_of_another_release(used: Path) -> None:
 
 def test_a_folder_that_is_none(folder: Path) -> None:
     folder.write_text("")
-    assert "it is a file" in refusal(folder)
+    assert "it is not a folder" in refusal(folder)
     assert "Not a directory" in refusal(folder / "below")
 
 

@@ -3,8 +3,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := app tests migrations bench
+
+# Install a lock file with a counter as progress; the whole log is shown only if it fails.
+define install
+	@total=$$(grep -c '==' $(1)); \
+	{ $(PIP) install --require-hashes -r $(1) 2>&1; echo $$? > $(VENV)/pip.status; } | tee $(VENV)/pip.log \
+	| awk -v total=$$total '/^(Collecting|Requirement already)/ {n++; printf "\r  %d of %d", n, total; fflush()} \
+	  /^Installing collected/ {printf "\r  %d of %d, unpacking", n, total; fflush()} END {print ""}' >&2; \
+	test "$$(cat $(VENV)/pip.status)" = 0 || { cat $(VENV)/pip.log >&2; exit 1; }
+endef
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test format lock clean
@@ -14,21 +23,21 @@ help: ## Say what can be done
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 $(BIN)/python:
-	@echo "· making the environment in $(VENV)"
+	@echo "· making the environment in $(VENV)" >&2
 	@test -n "$(PYTHON)" || { echo "make: no python3.11 found; install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) cannot make environments; on Debian install python3-venv" >&2; exit 1; }
 
 # The stamps depend on the lock files, so that a changed lock is installed and an unchanged one costs nothing.
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	@echo "· installing what Zhaiyao needs (once, about a minute)"
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "· installing what Zhaiyao needs (once, about a minute)" >&2
+	$(call install,requirements.lock)
+	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	@echo "· installing what its tests need"
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@echo "· installing what its tests need" >&2
+	$(call install,requirements-dev.lock)
 	@touch $@
 
 demo: $(VENV)/run.stamp ## Run the main job on the bundled listing and print the digest

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,9 @@ _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.01
 _ATTEMPTS = 5
 _NEEDED_MIB = 100
+
+# The time and process at the head of a line of the log.
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \S+ UTC \[\d+\] ")
 
 
 class EmbeddedPostgres:
@@ -140,7 +144,7 @@ class EmbeddedPostgres:
                     return state
                 if supervisor is not None and supervisor.poll() is not None:
                     if supervisor.returncode > 0 or attempts == _ATTEMPTS:
-                        raise _failed(self._files, f"did not start: {watch.tail() or 'no reason given'}")
+                        raise _failed(self._files, f"did not start: {watch.reason() or 'no reason given'}")
                     # It met another supervisor that was just leaving, or was killed.
                     supervisor = None
                 if supervisor is None and not self._files.is_supervised():
@@ -148,7 +152,7 @@ class EmbeddedPostgres:
                         self._progress("initialising the database")
                     supervisor, attempts = _spawn_supervisor(self._files, self._tests), attempts + 1
                 time.sleep(_POLL_SECONDS)
-            raise _failed(self._files, f"did not become ready; it said last: {watch.tail() or 'nothing'}")
+            raise _failed(self._files, f"did not become ready; it said last: {watch.reason() or 'nothing'}")
 
 
 class _LogWatch:
@@ -169,14 +173,15 @@ class _LogWatch:
             self._size, self._deadline = size, time.monotonic() + _SILENCE_SECONDS
         return time.monotonic() > self._deadline
 
-    def tail(self) -> str:
-        """The last lines that were written since the start, as one line."""
+    def reason(self) -> str:
+        """The last words since the start, as one line: PostgreSQL names the cause there, in lines of any level."""
         if not self._log.exists():
             return ""
         with self._log.open("rb") as log:
             log.seek(min(self._begin, self._current()))
-            lines = log.read().decode(errors="replace").split("\n")
-        return " ".join(line.strip() for line in lines if line.strip())[-1500:]
+            text = log.read().decode(errors="replace")
+        lines = [_STAMP.sub("", line).strip() for line in text.splitlines() if line.strip()]
+        return " / ".join(lines[-6:])[-1000:]
 
 
 def _has_users(use: int) -> bool:

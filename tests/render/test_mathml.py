@@ -166,15 +166,14 @@ def test_no_tex_escapes(source: str) -> None:
 )
 @settings(max_examples=300, deadline=None)
 def test_nothing_is_lost_between_formulas(parts: list[str]) -> None:
-    text = "".join(parts)
-    rest = text
-    for source, display in split_math(text):
-        assert source in rest
-        if display is None:
-            assert rest.startswith(source)
-        rest = rest[rest.index(source) + len(source) :]
+    rest = "".join(parts)
+    for source, display in split_math(rest):
         if display is not None:
-            rest = rest.removeprefix("$$" if display else "$") if rest.startswith("$") else rest[2:]
+            opening = "$" if rest[0] == "$" and not display else rest[:2]
+            assert opening in (("$$", "\\[") if display else ("$", "\\("))
+            source = opening + source + {"\\(": "\\)", "\\[": "\\]"}.get(opening, opening)
+        assert rest.startswith(source)
+        rest = rest.removeprefix(source)
     assert rest == ""
 
 

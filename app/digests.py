@@ -130,7 +130,7 @@ async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser)
     chosen = await summaries.current(session, stored, wanted.language)
     lacking = [arxiv_id for arxiv_id in stored if arxiv_id not in chosen]
     await summaries.request(session, lacking, [wanted.language], summariser)
-    items = await _items(session, stored, selection, chosen)
+    items = await _items(session, stored, selection, chosen, wanted.language)
     receipt = _receipt(selection, stored, items)
     revision = await _write_revision(session, digest, items, receipt)
     return Composed(_document(digest, revision, receipt, items), created)
@@ -190,12 +190,16 @@ async def _digest_row(session: AsyncSession, wanted: Wanted, title: str) -> tupl
 
 
 async def _items(
-    session: AsyncSession, stored: Mapping[str, Paper], selection: Selection, chosen: Mapping[str, Current]
+    session: AsyncSession,
+    stored: Mapping[str, Paper],
+    selection: Selection,
+    chosen: Mapping[str, Current],
+    language: str,
 ) -> list[document.DigestItem]:
     records = await _archive_records(session, chosen.values())
     newest_first = sorted(stored.values(), key=lambda paper: paper.order_key, reverse=True)
     return [
-        _item(position, paper, selection.announced[paper.arxiv_id], chosen.get(paper.arxiv_id), records)
+        _item(position, paper, selection.announced[paper.arxiv_id], chosen.get(paper.arxiv_id), records, language)
         for position, paper in enumerate(newest_first, 1)
     ]
 
@@ -215,18 +219,21 @@ def _item(
     announce_type: str | None,
     current: Current | None,
     records: Mapping[int, document.ClassicTexts],
+    language: str,
 ) -> document.DigestItem:
     summary = current.summary if current else None
     done = summary if summary and summary.status == SummaryStatus.DONE else None
+    # Of a summary in another language an English digest takes the English sentence, and nothing else.
+    own = done if done and done.language == language else None
     return document.DigestItem(
         position=position,
         arxiv_id=paper.arxiv_id,
         version=paper.version,
         title=paper.title,
-        translated_title=done.title if done else None,
-        tldr=done.tldr if done else None,
+        translated_title=own.title if own else None,
+        tldr=own.tldr if own else done.tldr_en if done else None,
         tldr_en=done.tldr_en if done else None,
-        translated_abstract=done.abstract if done else None,
+        translated_abstract=own.abstract if own else None,
         abstract=paper.abstract,
         abstract_is_cut=paper.abstract_is_cut,
         authors=tuple(document.ItemAuthor(a["name"], tuple(a["affiliations"])) for a in paper.authors),

@@ -4,6 +4,16 @@ import logging
 import sys
 import time
 
+from app.errors import ZhaiyaoError
+
+
+class _KnownErrors(logging.Filter):
+    """Drops the job engine's tracebacks of errors that we know: the task has said in one line what was wrong."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log."""
+        return not (record.exc_info and isinstance(record.exc_info[1], ZhaiyaoError))
+
 
 def configure(level: str) -> None:
     """Send this process's logs to standard error; libraries speak from ``warning`` on, except under ``debug``."""
@@ -11,6 +21,7 @@ def configure(level: str) -> None:
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
+    handler.addFilter(_KnownErrors())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)

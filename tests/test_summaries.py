@@ -1,12 +1,15 @@
 """Summaries: the extractive summariser, and how a digest gains from summaries that arrive later."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.archive import import_archive
 from app.ingestion import Tools, ingest
 from app.llm import PaperText, SummariserError, SummaryDraft
 from app.llm.extractive import ExtractiveSummariser, pick_sentence, split_sentences
@@ -154,3 +157,19 @@ async def test_running_twice_makes_no_second_summary(
         assert (await session.execute(text("SELECT count(*) FROM summaries"))).scalar_one() == 1
         jobs = text("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'summarize'")
         assert (await session.execute(jobs)).scalar_one() == 1
+
+
+async def test_an_english_digest_takes_the_english_sentence_of_another_language_and_nothing_else(
+    tools: Tools, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "24/03/2403.90001.json"
+    file.parent.mkdir(parents=True)
+    texts = {"title": "T", "abstract": "A.", "link": "http://arxiv.org/abs/2403.90001", "translated_title": "标题",
+             "translated_abstract": "摘要。", "tldr": "一句。", "en_tdlr": "One."}  # fmt: skip
+    file.write_text(json.dumps(texts))
+    await import_archive(tools.database, tmp_path)
+    answer = await client.post("/v1/digests", json={"paper_ids": ["2403.90001"], "language": "en"})
+    [item] = answer.json()["items"]
+    assert (item["tldr"], item["tldr_en"]) == ("One.", "One.")
+    assert (item["translated_title"], item["translated_abstract"]) == (None, None)
+    assert answer.json()["receipt"]["untranslated"] == 0

@@ -1,30 +1,50 @@
 """What a process opens once: the database (with the embedded server if none is configured), HTTP, the summariser."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from app.arxiv.client import make_client
 from app.config import Settings
 from app.db import Database
+from app.errors import ConfigurationError
 from app.ingestion import Tools
 from app.llm import make_summariser
 from app.postgres import EmbeddedPostgres
 
+logger = logging.getLogger(__name__)
+
+WATCH_EVERY = 5.0
+"""Seconds between two looks at the embedded server; a look takes some milliseconds."""
+
 
 @asynccontextmanager
-async def open_database_url(
-    settings: Settings, *, progress: Callable[[str], None] | None = None, tests: bool = False
-) -> AsyncIterator[str]:
+async def open_database_url(settings: Settings, *, progress: Callable[[str], None] | None = None) -> AsyncIterator[str]:
     """The address of the database; the embedded server runs in the data directory while nobody configured another."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    with ExitStack() as stack:
-        server = EmbeddedPostgres(settings.data_dir, tests=tests, progress=progress)
-        await asyncio.to_thread(server.start)
-        stack.callback(server.stop)
+    server = EmbeddedPostgres(settings.data_dir, progress=progress)
+    await asyncio.to_thread(server.start)
+    watch = asyncio.create_task(_keep_running(server), name="embedded postgres")
+    try:
         yield server.url()
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        await asyncio.to_thread(server.stop)
+
+
+async def _keep_running(server: EmbeddedPostgres) -> None:
+    """Start the server again if it was killed together with its supervisor; its address stays the same."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY)
+        try:
+            await asyncio.to_thread(server.ensure)
+        except ConfigurationError as error:
+            logger.error("the embedded database does not come back: %s", error.detail)
 
 
 @asynccontextmanager

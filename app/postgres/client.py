@@ -131,7 +131,7 @@ class EmbeddedPostgres:
         if not self._files.is_supervised():
             return None
         state = self._files.read_state()
-        return state if state is not None and _answers(state) else None
+        return state if state is not None and state.ready and _answers(state) else None
 
     def _start_server(self) -> State:
         """Start a supervisor unless there is one, and wait for the server; other users wait for this one."""

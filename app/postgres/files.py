@@ -16,10 +16,11 @@ _LOG_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor tells its users: where the server listens, and whether it may lose data (tests)."""
+    """What the supervisor tells its users: where the server listens, whether it may lose data (tests), and is ready."""
 
     socket_dir: str
     tests: bool
+    ready: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Files:
 
     @property
     def supervisor(self) -> Path:
-        """Locked by the supervisor for as long as it lives; holds the ``State`` while the server is ready."""
+        """Locked by the supervisor for as long as it lives; holds its ``State``."""
         return self.data_dir / "postgres.supervisor"
 
     @property
@@ -63,10 +64,10 @@ class Files:
         return (self.cluster / "PG_VERSION").exists()
 
     def read_state(self) -> State | None:
-        """What the present or the last supervisor wrote; None while the server is not ready."""
+        """What the present supervisor wrote, or a killed one; None when the last one ended in order."""
         try:
             state = json.loads(self.supervisor.read_text())
-            return State(str(state["socket_dir"]), bool(state["tests"]))
+            return State(str(state["socket_dir"]), bool(state["tests"]), bool(state["ready"]))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 

@@ -83,11 +83,13 @@ class Supervisor:
         self._state = state
         self._stopping = False
         self._server: subprocess.Popen[bytes] | None = None
+        # What a killed predecessor wrote must not mislead the users, but its folder is to be found again.
         former = files.read_state()
-        self._publish(None)
+        self._former_socket_dir = Path(former.socket_dir) if former else None
+        if former:
+            self._publish(Path(former.socket_dir), ready=False)
         self._account = server_account(files.cluster)
         self._binaries = usable_binaries(self._account)
-        self._former_socket_dir = former.socket_dir if former else None
 
     def run(self) -> int:
         """Serve until the last user has gone or a signal says so; 1 when the server cannot be kept alive."""
@@ -103,10 +105,7 @@ class Supervisor:
         if not self._files.has_cluster():
             self._make_cluster()
         with self._socket_dir() as socket_dir:
-            try:
-                return self._keep_alive(socket_dir)
-            finally:
-                self._publish(None)
+            return self._keep_alive(socket_dir)
 
     def _stop(self, _number: int, _frame: object) -> None:
         """Signal handler: a fast shutdown, which disconnects whoever is still there and loses nothing."""
@@ -120,10 +119,10 @@ class Supervisor:
         if self._server is not None:
             self._server.send_signal(signal.SIGQUIT)
 
-    def _publish(self, state: State | None) -> None:
+    def _publish(self, socket_dir: Path, *, ready: bool) -> None:
+        state = State(str(socket_dir), self._tests, ready)
         os.ftruncate(self._state, 0)
-        if state is not None:
-            os.pwrite(self._state, json.dumps(asdict(state)).encode(), 0)
+        os.pwrite(self._state, json.dumps(asdict(state)).encode(), 0)
 
     def _keep_alive(self, socket_dir: Path) -> int:
         ends: deque[float] = deque(maxlen=_RESTARTS)
@@ -134,7 +133,7 @@ class Supervisor:
                 self._server.send_signal(signal.SIGINT)
             started = self._announce(socket_dir)
             code = self._server.wait()
-            self._publish(None)
+            self._publish(socket_dir, ready=False)
             if self._stopping:
                 break
             _say(f"PostgreSQL ended unexpectedly (exit code {code}).")
@@ -153,7 +152,7 @@ class Supervisor:
         while server.poll() is None:
             if is_ready(self._files.cluster, server.pid):
                 if self._make_database(socket_dir):
-                    self._publish(State(str(socket_dir), self._tests))
+                    self._publish(socket_dir, ready=True)
                     return True
                 server.send_signal(signal.SIGINT)
                 return False
@@ -247,17 +246,18 @@ class Supervisor:
 
         That of a predecessor that was killed is taken over, so that the URLs that users hold stay valid.
         """
-        former = Path(self._former_socket_dir) if self._former_socket_dir else None
-        if former is not None and self._is_own(former):
-            folder = former
+        if self._former_socket_dir is not None and self._is_own(self._former_socket_dir):
+            folder = self._former_socket_dir
         else:
             folder = Path(tempfile.mkdtemp(prefix="zhaiyao-", dir="/tmp"))
             if self._account.dropped:
                 os.chown(folder, self._account.uid, self._account.gid)
+        self._publish(folder, ready=False)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            os.ftruncate(self._state, 0)
 
     def _is_own(self, folder: Path) -> bool:
         try:

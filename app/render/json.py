@@ -9,12 +9,8 @@ from app.render.text import encodable, instant
 
 def render(document: DigestDocument) -> str:
     """Return the digest as one line of JSON: non-ASCII as it is, keys always in the same order."""
-    text = json.dumps(to_dict(document), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # Only a lone surrogate cannot be encoded; JSON writes NUL as an escape.
-        return encodable(text)
-    return text
+    text = json.dumps(to_dict(document), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return encodable(text) + "\n"  # Lone surrogates are all that JSON leaves to replace: it writes NUL as an escape.
 
 
 def to_dict(document: DigestDocument) -> dict[str, Any]:

@@ -6,6 +6,7 @@ it is (``app.render.text``).
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from app.render import phrases
 from app.render.document import DigestDocument, DigestItem
@@ -15,6 +16,7 @@ from app.render.words import words_for
 
 TABLE_HEAD = "| Ref | Title | Summary |\n| --- | --- | --- |\n"
 GAP = "\n\n    "  # between the paragraphs of a footnote
+MAX_REMEMBERED = 8_000  # characters of abstracts; together with the number of entries it bounds the memory taken
 PLAIN_NAME = re.compile(r"[A-Za-z0-9.-]+").fullmatch
 
 
@@ -28,13 +30,10 @@ def render(document: DigestDocument) -> str:
     pieces = [head, f"# {words.summaries}\n\n{TABLE_HEAD}"]
     details = [f"\n# {words.details}"]
     for number, item in enumerate(document.items, 1):
-        row, paragraphs = _row_and_paragraphs(number, item, words)
-        pieces.append(row)
-        # The long texts go into the one join at the end as they are: to join them here would copy them twice.
-        footnote = [GAP] * (2 * len(paragraphs))
-        footnote[0] = f"\n\n[^{number}]: "
-        footnote[1::2] = paragraphs
-        details += footnote
+        row, footnote = _paper(item, words)
+        pieces.append(f"| [^{number}] | {row} |\n")
+        details.append(f"\n\n[^{number}]: ")
+        details += footnote  # The long texts go into the one join at the end; to join them here would copy them twice.
     pieces += details
     pieces.append(f"\n\n---\n\n{foot}")
     return "".join(pieces)
@@ -43,7 +42,7 @@ def render(document: DigestDocument) -> str:
 def _head(document: DigestDocument, words: Words) -> str:
     title = escape(document.title) or escape(document.channel) or escape(document.id)
     if document.channel and PLAIN_NAME(document.channel):
-        # A category's name stays legible in its own heading: "cs.CL", although "cs\\.CL" is how a text would have it.
+        # A category's name stays legible in its own heading: "cs.CL", although "cs\.CL" is how a text would have it.
         title = title.replace(escape(document.channel), document.channel)
     # A run of "#" at the end of a heading would be taken for its closing sequence.
     title = title[:-1] + "\\#" if title.endswith("#") and not title.endswith("\\#") else title
@@ -52,32 +51,77 @@ def _head(document: DigestDocument, words: Words) -> str:
     return "".join(f"{line}\n\n" for line in lines if line)
 
 
-def _row_and_paragraphs(number: int, item: DigestItem, words: Words) -> tuple[str, list[str]]:
-    """Return a paper's table row and its footnote's paragraphs: what there is of it, each text once.
+class Texts(NamedTuple):
+    """All that a paper's row and footnote are made of."""
+
+    arxiv_id: str
+    url: str
+    title: str | None
+    translated_title: str | None
+    tldr: str | None
+    tldr_en: str | None
+    status: str
+    translated_abstract: str | None
+    abstract: str | None
+    cut: str
+    authors: str
+    primary_category: str | None
+    categories: tuple[str, ...]
+    words: Words
+
+
+def _paper(item: DigestItem, words: Words) -> tuple[str, tuple[str, ...]]:
+    """Return a paper's table row without its number, and what its footnote consists of."""
+    texts = Texts(
+        item.arxiv_id,
+        item.links.abs,
+        item.title,
+        item.translated_title,
+        item.tldr,
+        item.tldr_en,
+        "" if item.tldr and not item.tldr.isspace() else phrases.status(item, words),
+        item.translated_abstract,
+        item.abstract,
+        words.cut if item.abstract_is_cut else "",
+        phrases.authors(item, words),
+        item.primary_category,
+        item.categories,
+        words,
+    )
+    is_long = len(item.abstract or "") + len(item.translated_abstract or "") > MAX_REMEMBERED
+    return _write(texts) if is_long else _write_remembered(texts)
+
+
+def _write(texts: Texts) -> tuple[str, tuple[str, ...]]:
+    """Return the row and the footnote of a paper: what there is of it, each text once.
 
     The row has the sentence in the digest's language, else the English one, else the state of the summary.
     """
-    title = escape(item.title) or escape(item.arxiv_id)
-    tldr_en = escape(item.tldr_en)
-    summary = escape(item.tldr) or tldr_en or escape(phrases.status(item, words))
-    abstract = escape(item.abstract)
-    if item.abstract_is_cut and abstract:
-        abstract += f" … ({words.cut})"
-    url = web_address(item.links.abs)
-    paragraphs: list[str] = []
+    title = escape(texts.title) or escape(texts.arxiv_id)
+    tldr_en = escape(texts.tldr_en)
+    summary = escape(texts.tldr) or tldr_en or escape(texts.status)
+    abstract = escape(texts.abstract)
+    if texts.cut and abstract:
+        abstract += f" … ({texts.cut})"
+    url = web_address(texts.url)
+    footnote: list[str] = []
     for text in (
-        escape(item.translated_title),
+        escape(texts.translated_title),
         title,
         _link(url if PLAIN_URL(url) else escape(url), url),
         summary,
         tldr_en,
-        escape(item.translated_abstract),
+        escape(texts.translated_abstract),
         abstract,
-        _people(item, words),
+        _people(texts),
     ):
-        if text and text not in paragraphs:
-            paragraphs.append(text)
-    return f"| [^{number}] | {_link(title, url)} | {summary} |\n", paragraphs
+        if text and text not in footnote:
+            footnote += (GAP, text)
+    return f"{_link(title, url)} | {summary}", tuple(footnote[1:])
+
+
+# Digests repeat papers: a revision those of the one before, channels each other's, and each digest is asked for often.
+_write_remembered = lru_cache(maxsize=2_048)(_write)
 
 
 def _link(text: str, url: str) -> str:
@@ -85,18 +129,13 @@ def _link(text: str, url: str) -> str:
     return f"[{text}]({url.replace('&', '&amp;')})" if url else text
 
 
-def _people(item: DigestItem, words: Words) -> str:
-    """Return the line of authors and categories."""
-    names = escape(phrases.authors(item, words))
+def _people(texts: Texts) -> str:
+    """Return the line of authors and categories; code spans keep ``cs.AI`` from becoming a link to a domain."""
+    words = texts.words
+    names = escape(texts.authors)
     parts = [f"{words.authors}{words.colon}{names}"] if names else []
-    categories = _categories(item.primary_category, item.categories)
-    if categories:
-        parts.append(f"{words.categories}{words.colon}{categories}")
+    categories = phrases.categories(texts.primary_category, texts.categories)
+    spans = ", ".join([f"`{name}`" if PLAIN_NAME(name) else escape(name) for name in categories])
+    if spans:
+        parts.append(f"{words.categories}{words.colon}{spans}")
     return " · ".join(parts)
-
-
-@lru_cache(maxsize=2048)
-def _categories(primary: str | None, others: tuple[str, ...]) -> str:
-    """Return the categories as code spans, which keep ``cs.AI`` from becoming a link to a domain."""
-    names = phrases.categories(primary, others)
-    return ", ".join([f"`{name}`" if PLAIN_NAME(name) else escape(name) for name in names])

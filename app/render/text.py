@@ -6,7 +6,6 @@ with runs of whitespace (line breaks, U+2028 and the like) collapsed to one blan
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from urllib.parse import quote
 
 NOT_A_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
@@ -41,16 +40,17 @@ BLOCK_START = re.compile(r"[#>=+-]|[0-9]{1,9}(?=[.)](?: |$))")
 
 # Every ASCII character for which there is neither a rule nor a reason to collapse.
 CALM = bytes(set(range(32, 127)) - {ord(character) for character, _, _ in RULES})
-MAX_REMEMBERED = 4_000  # characters; together with the number of entries it bounds what the cache may hold
 
 PLAIN_URL = re.compile(r"https?://[A-Za-z0-9./:+-]+").fullmatch
 
 
 def encodable(text: str) -> str:
     """Return the text with NUL and lone surrogates, which no document can hold, replaced by U+FFFD."""
-    if "\x00" not in text and (text.isascii() or text.isprintable()):  # much faster than the expression, and usual
-        return text
-    return NOT_A_CHARACTER.sub("\ufffd", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return NOT_A_CHARACTER.sub("\ufffd", text)
+    return text.replace("\x00", "\ufffd")
 
 
 def one_line(text: str | None) -> str:
@@ -77,15 +77,11 @@ def escape(text: str | None) -> str:
     """Return one line of Markdown that is read as exactly this text, at the start of a block or inside of one.
 
     The rules are CommonMark 0.31's and GFM's. The result may stand in a paragraph, a table cell, a link text or after
-    a footnote's label, provided that whatever follows it is not a letter or digit.
+    a footnote's label, provided that whatever follows it is not a letter or digit. Nearly all texts need no escaping,
+    so most of the time goes into seeing that.
     """
     if not text:
         return ""
-    return _escape_remembered(text) if len(text) <= MAX_REMEMBERED else _escape(text)
-
-
-def _escape(text: str) -> str:
-    """Escape a text that is not empty; nearly all texts are calm, so most of the time goes into seeing that."""
     marks = text.encode("ascii", "ignore").translate(None, CALM)
     # Whitespace, NUL and surrogates beyond ASCII are not printable to Python.
     if marks or "  " in text or not (text.isascii() or text.isprintable()) or text[0] == " " or text[-1] == " ":
@@ -102,7 +98,3 @@ def _escape(text: str) -> str:
     if start is None:
         return text
     return text[: start.end()] + "\\" + text[start.end() :] if start[0].isdigit() else "\\" + text
-
-
-# Digests overlap: a revision repeats most of the one before, channels share papers, and each is asked for many times.
-_escape_remembered = lru_cache(maxsize=16_384)(_escape)

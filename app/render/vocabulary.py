@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # Each language is one object, so that it can be a cheap key.
 class Words:
     """Every word that a renderer adds to the texts of a document, in one language.
 

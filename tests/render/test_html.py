@@ -79,6 +79,22 @@ def test_the_page_is_complete_and_loads_nothing() -> None:
     assert said(root, "//footer") == [ACKNOWLEDGEMENT]
 
 
+def test_colours_have_the_contrast_that_wcag_aa_asks_for() -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    palettes = re.findall(r":root \{(.*?)\}", page(EMPTY).findtext(".//style") or "", re.DOTALL)
+    assert len(palettes) == 3
+    for palette in palettes[:2]:  # light and dark; the third is for paper
+        colours = {name: luminance(value) for name, value in re.findall(r"--(\w+): #(\w{6});", palette)}
+        for ink in ("ink", "soft", "accent", "good", "wait", "bad"):
+            for ground in ("paper", "card", "tint"):
+                dark, light = sorted((colours[ink], colours[ground]))
+                assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
+
+
 def test_the_receipt_is_there() -> None:
     root = page(ALL_FIELDS)
     assert dict(zip(said(root, "//dt"), said(root, "//dd"), strict=True)) == {

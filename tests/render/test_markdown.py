@@ -200,6 +200,11 @@ def test_text_stays_legible() -> None:
     assert plain in render(document(item(title=plain)), "md")
 
 
+def test_addresses_are_broken_up_for_readers_that_link_bare_ones() -> None:
+    text = render(document(item(title="http://x.example www.1 a@b Fig. 2 v1.2 e.g. and/or")), "md")
+    assert "http:\\//x\\.example www\\.1 a\\@b Fig. 2 v1.2 e.g. and/or" in text
+
+
 def test_html_is_escaped_with_entities_for_readers_that_do_not_know_backslashes() -> None:
     text = render(document(item(title="<b>x</b> &lt;")), "md")
     assert "&lt;b>x&lt;/b> &amp;lt;" in text

@@ -172,9 +172,7 @@ def is_cut(raw_abstract: str) -> bool:
     return length >= CUT_AT - 40 and length % 2 == 0 and not re.search(r"[.!?:;$)\]}\"'/0-9]$", raw_abstract)
 
 
-_BRACKETED = re.compile(
-    r"\s*[(（]\s*arxiv\s*[:：]\s*(?P<id>[^\s()（）\[\]]+)(?P<rest>[^()（）]*)[)）]", re.IGNORECASE
-)
+_BRACKETED = re.compile(r"\s*[(（]\s*arxiv\s*[:：]\s*(?P<id>[^\s()（）\[\]]+)(?P<rest>[^()（）]*)[)）]", re.IGNORECASE)
 
 
 def strip_title_suffix(title: str | None, arxiv_id: str) -> str | None:

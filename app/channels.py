@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.arxiv import taxonomy
@@ -46,18 +47,27 @@ async def create_channel(session: AsyncSession, new: NewChannel) -> Channel:
     """Store a channel; ``Conflict`` if its slug is taken, ``UnknownCategory`` if arXiv has no such category."""
     taken = await find_channel(session, new.slug)
     if taken is not None:
-        raise Conflict(f"The channel {taken.slug} exists already; choose another slug.")
-    channel = Channel(
-        slug=new.slug,
-        title=new.title,
-        categories=list(dict.fromkeys(taxonomy.canonical(name) for name in new.categories)),
-        announce_types=[kind for kind in ALL_TYPES if kind in new.announce_types],
-        language=new.language,
-        builtin=False,
+        raise _taken(taken.slug)
+    channel: Channel | None = await session.scalar(
+        insert(Channel)
+        .values(
+            slug=new.slug,
+            title=new.title,
+            categories=list(dict.fromkeys(taxonomy.canonical(name) for name in new.categories)),
+            announce_types=[kind for kind in ALL_TYPES if kind in new.announce_types],
+            language=new.language,
+            builtin=False,
+        )
+        .on_conflict_do_nothing()
+        .returning(Channel)
     )
-    session.add(channel)
-    await session.flush()
+    if channel is None:  # somebody else created it since we looked
+        raise _taken(new.slug)
     return channel
+
+
+def _taken(slug: str) -> Conflict:
+    return Conflict(f"The channel {slug} exists already; choose another slug.")
 
 
 async def find_channel(session: AsyncSession, slug: str) -> Channel | None:

@@ -1,10 +1,14 @@
 """The command line: parse, call, print. Results go to standard output, everything else to standard error."""
 
 import asyncio
+import errno
 import json
+import os
+import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -35,18 +39,31 @@ Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", dir_okay=False)]
 
 
+class InterruptionError(Exception):
+    """A signal ended the command. Typer would leave without a word on a ``KeyboardInterrupt``."""
+
+
 def main() -> NoReturn:
     """Run the command line; an error that we know is one sentence on standard error and exit code 1."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except ZhaiyaoError as error:
         err.print(f"zhaiyao: {error.detail}", soft_wrap=True)
-    except KeyboardInterrupt:
+    except (InterruptionError, KeyboardInterrupt):
         err.print("zhaiyao: interrupted; what was stored stays, and the same command continues.", soft_wrap=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); point it elsewhere so that Python's own flush does not fail.
-        sys.stdout = None
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        # Nobody reads our output any more (`| head`), or there is no room for it. It is pointed elsewhere, so that
+        # Python's own flush at the end does not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            err.print("zhaiyao: the output cannot be written: no space is left on the device.", soft_wrap=True)
     sys.exit(1)
 
 
@@ -57,7 +74,24 @@ def _settings(**overrides: Any) -> Settings:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
+    """Run ``work`` to its end. SIGTERM cancels it as Ctrl-C does, so that whatever it has opened is closed in order."""
+
+    async def interruptible() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(interruptible())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise InterruptionError from None
+
+
+def _run_service(work: Coroutine[Any, Any, None]) -> None:
+    """Run what runs for ever: a signal is its ordinary end."""
+    with suppress(InterruptionError):
+        _run(work)
 
 
 def _say(text: str) -> None:
@@ -79,9 +113,9 @@ async def _tools(settings: Settings) -> AsyncIterator[tuple[Any, str]]:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Any]:
-    """A progress bar on standard error; gives a function that takes how many are done."""
+    """A progress bar on a terminal's standard error; gives a function that takes how many are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 
@@ -94,23 +128,28 @@ def up(host: Host = None, port: Port = None) -> None:
     async def run() -> None:
         from app.db import upgrade
         from app.resources import open_database_url, open_tools
-        from app.serving import serve_with_worker
+        from app.serving import listen, serve_with_worker
 
-        async with open_database_url(settings, progress=_say) as url:
-            await asyncio.to_thread(upgrade, url)
-            async with open_tools(settings, url) as tools:
-                _greet(settings)
-                await serve_with_worker(tools, url)
+        with listen(settings.host, settings.port) as listening:
+            async with open_database_url(settings, progress=_say) as url:
+                await asyncio.to_thread(upgrade, url)
+                async with open_tools(settings, url) as tools:
+                    _greet(settings, listening)
+                    await serve_with_worker(tools, url, listening)
 
-    _run(run())
+    _run_service(run())
 
 
-def _greet(settings: Settings) -> None:
+def _greet(settings: Settings, listening: socket.socket) -> None:
     if settings.contact is None:
         _say("ZHAIYAO_CONTACT is not set: arXiv asks that a client says whom to write to (mailto:you@example.org)")
-    where = f"[{settings.host}]" if ":" in settings.host else settings.host
     _say(f"following {', '.join(settings.categories)}; summaries in {', '.join(settings.languages)}")
-    _say(f"listening on http://{where}:{settings.port} (try /docs); Ctrl-C stops")
+    _say(f"listening on {_address(settings, listening)} (try /docs); Ctrl-C stops")
+
+
+def _address(settings: Settings, listening: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}"
 
 
 @app.command()
@@ -120,13 +159,14 @@ def api(host: Host = None, port: Port = None) -> None:
 
     async def run() -> None:
         from app.resources import open_database_url, open_tools
-        from app.serving import serve
+        from app.serving import listen, serve
 
-        async with open_database_url(settings, progress=_say) as url, open_tools(settings, url) as tools:
-            _greet(settings)
-            await serve(tools)
+        with listen(settings.host, settings.port) as listening:
+            async with open_database_url(settings, progress=_say) as url, open_tools(settings, url) as tools:
+                _greet(settings, listening)
+                await serve(tools, listening)
 
-    _run(run())
+    _run_service(run())
 
 
 @app.command()
@@ -142,14 +182,17 @@ def worker() -> None:
             _say("working; Ctrl-C stops")
             await run_worker(tools, url)
 
-    _run(run())
+    _run_service(run())
 
 
 @app.command()
 def ingest(
-    categories: Annotated[list[str], typer.Argument(metavar="CATEGORY…", help="Categories or archives, such as cs.CL.")],
+    categories: Annotated[
+        list[str], typer.Argument(metavar="CATEGORY…", help="Categories or archives, such as cs.CL.")
+    ],
     source: Annotated[
-        str | None, typer.Option("--from", metavar="FILE_OR_URL", help="Read this document instead; - is standard input.")
+        str | None,
+        typer.Option("--from", metavar="FILE_OR_URL", help="Read this document instead; - is standard input."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -167,7 +210,11 @@ def ingest(
                 except ZhaiyaoError as error:
                     results.append({"category": category, "error": error.detail, "code": error.code, **error.extra})
                 else:
-                    shown = {"category": stored.category, "announced_on": str(stored.announced_on), "state": stored.state}
+                    shown = {
+                        "category": stored.category,
+                        "announced_on": str(stored.announced_on),
+                        "state": stored.state,
+                    }
                     results.append(shown | stored.counts())
         return results
 
@@ -286,7 +333,11 @@ async def _compose(tools: Any, channel: str, day: date | None, language: str | N
 def _write(document: Any, format: str, style: str | None, output: Path | None) -> None:
     from app.render import render
 
-    text = render(document, format, style)
+    _put(render(document, format, style), output)
+
+
+def _put(text: str, output: Path | None) -> None:
+    """Write to ``output``, or to standard output, as UTF-8 whatever the terminal's encoding is."""
     if output is None:
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
@@ -313,20 +364,27 @@ def demo(
 
     check_format(format, style)
 
-    async def run() -> None:
+    async def run(listening: socket.socket | None) -> None:
         from app.demo import run_demo
-        from app.serving import serve_with_worker
 
         async with run_demo(settings, _say) as shown:
             _write(shown.digest, format, style, output)
             receipt = shown.digest.receipt
             _say(f"{receipt.announced} papers announced, {receipt.stored} stored, {receipt.summarized} summarised")
-            if serve:
-                _say(f"the API is at http://{settings.host}:{settings.port}/v1/digests/{shown.digest.id}.html; Ctrl-C stops")
-                await serve_with_worker(shown.tools, shown.url)
+            if listening is not None:
+                from app.serving import serve_with_worker
 
-    _run(run())
-    if not serve:
+                address = f"{_address(settings, listening)}/v1/digests/{shown.digest.id}.html"
+                _say(f"the API is at {address}; Ctrl-C stops")
+                await serve_with_worker(shown.tools, shown.url, listening)
+
+    if serve:
+        from app.serving import listen
+
+        with listen(settings.host, settings.port) as listening:
+            _run_service(run(listening))
+    else:
+        _run(run(None))
         _say("next: 'zhaiyao demo --serve' to look at it over the API, or 'zhaiyao up' to follow arXiv for real")
 
 
@@ -337,7 +395,11 @@ def doctor(as_json: Json = False) -> None:
     shown: dict[str, Any] = {
         f"ZHAIYAO_{name.upper()}": _show(name, getattr(settings, name)) for name in type(settings).model_fields
     }
-    problems = [] if settings.contact else ["ZHAIYAO_CONTACT is not set: arXiv asks whom to write to (mailto:you@example.org)."]
+    problems = (
+        []
+        if settings.contact
+        else ["ZHAIYAO_CONTACT is not set: arXiv asks whom to write to (mailto:you@example.org)."]
+    )
 
     async def check() -> str:
         from app.db import Database
@@ -379,11 +441,7 @@ def openapi(output: Output = None) -> None:
     """Print the OpenAPI document."""
     from app.main import create_app
 
-    text = json.dumps(create_app().openapi(), indent=2, ensure_ascii=False) + "\n"
-    if output is None:
-        print(text, end="")
-    else:
-        output.write_text(text, encoding="utf-8")
+    _put(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False) + "\n", output)
 
 
 @db_app.command("upgrade")

@@ -43,7 +43,6 @@ async def run_demo(settings: Settings, say: Callable[[str], None]) -> AsyncItera
                 yield Demo(tools, url, await _main_job(tools, url, say))
 
 
-
 async def _main_job(tools: Tools, url: str, say: Callable[[str], None]) -> DigestDocument:
     files = sample.files()
     categories = list(dict.fromkeys(file.category for file in files))

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import insert, select, text
+from sqlalchemy import ARRAY, BigInteger, any_, insert, literal, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -209,7 +209,8 @@ async def _archive_records(session: AsyncSession, chosen: Iterable[Current]) -> 
     entries = [current.summary.entry_id for current in chosen if current.summary.entry_id is not None]
     if not entries:
         return {}
-    rows = await session.execute(select(PaperEntry.id, PaperEntry.raw).where(PaperEntry.id.in_(entries)))
+    named = PaperEntry.id == any_(literal(entries, ARRAY(BigInteger)))
+    rows = await session.execute(select(PaperEntry.id, PaperEntry.raw).where(named))
     return {entry_id: archive_record.classic_texts(raw) for entry_id, raw in rows}
 
 

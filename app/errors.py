@@ -53,7 +53,12 @@ class UnknownPapers(InvalidInput):
 
     def __init__(self, unknown: Sequence[str]) -> None:
         shown = ", ".join(unknown[:10]) + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else "")
-        super().__init__(f"{len(unknown)} of the papers named are not stored: {shown}.", unknown=list(unknown))
+        are = "is" if len(unknown) == 1 else "are"
+        super().__init__(
+            f"{len(unknown)} of the papers named {are} not stored: {shown}. "
+            "Leave them out, or read a listing that has them.",
+            unknown=list(unknown),
+        )
 
 
 class InvalidCursor(ZhaiyaoError):
@@ -108,6 +113,7 @@ class ConfigurationError(ZhaiyaoError):
     """A setting, or the machine, is not as the service needs it."""
 
     code = "configuration"
+    status = 503
     title = "Configuration"
 
 
@@ -115,5 +121,4 @@ class SchemaOutdated(ConfigurationError):
     """The database's schema is not the one this release was written for."""
 
     code = "schema_outdated"
-    status = 503
     title = "Database schema is not current"

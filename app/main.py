@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -21,8 +22,8 @@ Follows arXiv's listings, stores every announced paper, and serves digests of th
 * Errors are `application/problem+json` with a stable `code`.
 * Days are arXiv's batch dates in US Eastern time; instants are UTC.
 
-Thank you to arXiv for use of its open access interoperability. This service was not reviewed or approved by, nor does it
-necessarily express or reflect the policies or opinions of, arXiv.
+Thank you to arXiv for use of its open access interoperability. This service was not reviewed or approved by, nor does
+it necessarily express or reflect the policies or opinions of, arXiv.
 """
 
 
@@ -42,6 +43,7 @@ def create_app(tools: Tools | None = None) -> FastAPI:
         summary="Digests of new arXiv papers, summarised and translated",
         description=DESCRIPTION,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         responses={"default": {"model": Problem, "description": "An error, as application/problem+json"}},
     )
     if tools is not None:
@@ -49,8 +51,18 @@ def create_app(tools: Tools | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
+    _document_problems(app)
     app.add_middleware(Guards)
     return app
+
+
+def _document_problems(app: FastAPI) -> None:
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return problems.document(make())
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
 async def _open(stack: AsyncExitStack) -> Tools:

@@ -1,42 +1,59 @@
-"""Running the web process, alone or together with the worker, until a signal ends it."""
+"""Running the web process, alone or together with the worker, until it is cancelled."""
 
 import asyncio
-import logging
+import socket
+from contextlib import AbstractContextManager, nullcontext
 
 import uvicorn
 
+from app.errors import ConfigurationError
 from app.ingestion import Tools
 from app.main import create_app
 from app.worker import run_worker
 
-logger = logging.getLogger(__name__)
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; ``ConfigurationError`` if the address is taken, or is none of this machine's.
+
+    It is opened before anything else, so that a second service on the same port ends before it has started a database.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"The API cannot listen on {host}, port {port} ({reason.split(' (while')[0]}): set ZHAIYAO_HOST and"
+            " ZHAIYAO_PORT, or --host and --port, to an address that is free. Example: ZHAIYAO_PORT=8001"
+        ) from error
 
 
-async def serve(tools: Tools) -> None:
-    """Serve the API until SIGINT or SIGTERM."""
-    settings = tools.settings
+class _Server(uvicorn.Server):
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Leave the signals to the command line: uvicorn would end the process before the worker and the database."""
+        return nullcontext()
+
+
+async def serve(tools: Tools, listening: socket.socket) -> None:
+    """Serve the API until cancelled; requests that are being answered are given five seconds then."""
     config = uvicorn.Config(
         create_app(tools),
-        host=settings.host,
-        port=settings.port,
         log_config=None,
-        access_log=settings.log_level == "debug",
+        access_log=tools.settings.log_level == "debug",
         timeout_graceful_shutdown=5,
         server_header=False,
     )
-    await uvicorn.Server(config).serve()
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listening]), name="uvicorn")
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
 
 
-async def serve_with_worker(tools: Tools, url: str) -> None:
-    """Serve the API and work in the same process; when one of both ends, so does the other."""
-    worker = asyncio.create_task(run_worker(tools, url, install_signal_handlers=False), name="worker")
-    server = asyncio.create_task(serve(tools), name="api")
-    done, pending = await asyncio.wait({worker, server}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    results = await asyncio.gather(*pending, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            logger.error("%s while stopping", result)
-    for task in done:
-        task.result()
+async def serve_with_worker(tools: Tools, url: str, listening: socket.socket) -> None:
+    """Serve the API and work in the same process until cancelled; when one of both fails, the other ends too."""
+    async with asyncio.TaskGroup() as both:
+        both.create_task(run_worker(tools, url), name="worker")
+        both.create_task(serve(tools, listening), name="api")

@@ -31,7 +31,8 @@ _REQUEST = text(
       AND NOT EXISTS (
         SELECT 1 FROM summaries AS have
         WHERE have.arxiv_id = paper.arxiv_id AND have.language = lang.language AND have.status = 'done'
-          AND (have.abstract_hash = paper.abstract_hash OR have.paper_version = paper.version)
+          AND (have.abstract_hash = paper.abstract_hash
+               OR coalesce(have.paper_version, 1) = coalesce(paper.version, 1))
           AND have.origin IN ('human', 'llm', 'imported'))
     ORDER BY paper.arxiv_id, lang.language
     ON CONFLICT ON CONSTRAINT uq_summaries_once DO NOTHING
@@ -137,9 +138,10 @@ class Current:
 async def current(session: AsyncSession, papers: dict[str, Paper], language: str) -> dict[str, Current]:
     """For each paper that has any, its best summary in ``language``.
 
-    Done before not done, made from the present text before stale, in the language before one that only brings the
-    English sentence, then human, model, imported, extracted, and the newest. An English digest needs only the English
-    sentence, so that any language's summary that has one will do.
+    Done before not done, in the language before one that only brings the English sentence (a stale translation, marked
+    as such, is more use to its reader than none), made from the present text before stale, then human, model, imported,
+    extracted, and the newest. An English digest needs only the English sentence, so that any language's summary that has
+    one will do.
     """
     wanted = Summary.language == language
     if _is_english(language):
@@ -153,8 +155,9 @@ async def current(session: AsyncSession, papers: dict[str, Paper], language: str
             continue
         rank = (
             row.status == SummaryStatus.DONE,
-            not stale,
             row.language == language,
+            row.tldr is not None,
+            not stale,
             _ORIGIN_RANK[SummaryOrigin(row.origin)],
             row.made_at,
             row.id,
@@ -168,10 +171,9 @@ def is_stale(summary: Summary, paper: Paper) -> bool:
     """Whether the paper's text has changed since.
 
     A summary of the same version is not stale even if its abstract differs: the older archive knew only the beginning.
+    Where a version is not known it counts as the first.
     """
-    if summary.abstract_hash == paper.abstract_hash:
-        return False
-    return not (summary.paper_version == paper.version or (paper.abstract_is_cut and summary.paper_version is None))
+    return summary.abstract_hash != paper.abstract_hash and (summary.paper_version or 1) != (paper.version or 1)
 
 
 def _is_english(language: str) -> bool:

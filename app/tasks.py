@@ -39,7 +39,8 @@ Handler = Callable[..., Awaitable[dict[str, Any] | None]]
 def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
     """The job engine with every handler and the schedule; ``conninfo`` is a ``postgresql://`` address."""
     app = procrastinate.App(
-        connector=procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=6),
+        # The timeout bounds how long a worker whose database has gone takes to stop.
+        connector=procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=6, timeout=10.0),
         worker_defaults={
             "update_heartbeat_interval": HEARTBEAT_SECONDS,
             "stalled_worker_timeout": jobs.STALLED.total_seconds(),

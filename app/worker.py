@@ -5,6 +5,8 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app import jobs
 from app.ingestion import Tools
 from app.jobs import enqueue_once
@@ -13,26 +15,43 @@ from app.tasks import MAX_ATTEMPTS, build_app, due_polls
 logger = logging.getLogger(__name__)
 
 RESCUE_EVERY = 5.0
+RESTART_AFTER = 2.0
 GRACE = 10.0
 """Seconds that running jobs are given when the worker is asked to stop; what is not done by then is done again."""
 
 
-async def run_worker(tools: Tools, url: str, *, install_signal_handlers: bool = True) -> None:
-    """Work until asked to stop (SIGINT, SIGTERM, or cancellation)."""
-    await _poll_now(tools)
-    app = build_app(tools, url)
+async def run_worker(tools: Tools, url: str) -> None:
+    """Work until cancelled. An engine that has lost its database is started again until the database is back."""
     rescue = asyncio.create_task(_rescue_for_ever(tools), name="rescue")
     try:
-        async with app.open_async():
-            await app.run_worker_async(
-                concurrency=tools.settings.worker_concurrency,
-                install_signal_handlers=install_signal_handlers,
-                shutdown_graceful_timeout=GRACE,
-            )
+        while True:
+            try:
+                await _run_engine(tools, url)
+            except Exception as error:
+                logger.error("the job engine has stopped: %s", _first_line(error))
+            logger.warning("the job engine starts again in %g seconds", RESTART_AFTER)
+            await asyncio.sleep(RESTART_AFTER)
     finally:
         rescue.cancel()
         with suppress(asyncio.CancelledError):
             await rescue
+
+
+async def _run_engine(tools: Tools, url: str) -> None:
+    """Run the engine; it returns when one of its own tasks has failed, which the engine logs."""
+    await _poll_now(tools)
+    app = build_app(tools, url)
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=tools.settings.worker_concurrency,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=GRACE,
+        )
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, with its cause: the engine's own errors only say "Database error."."""
+    return " ".join(f"{error.__cause__ or error}".split())[:300] or type(error).__name__
 
 
 async def work_off(tools: Tools, url: str) -> None:
@@ -67,7 +86,9 @@ async def _rescue_for_ever(tools: Tools) -> None:
                 logger.warning("job %s was left by a dead worker and starts again", job_id)
             for job_id in given_up:
                 logger.error("job %s was left by dead workers too often and has failed", job_id)
+        except (OSError, SQLAlchemyError) as error:
+            # The database is away for a moment; the next look finds what this one missed.
+            logger.warning("looking for the jobs of dead workers failed: %s", _first_line(error))
         except Exception:
-            # The database may be away for a moment; the next look finds what this one missed.
             logger.exception("looking for the jobs of dead workers failed")
         await asyncio.sleep(RESCUE_EVERY)

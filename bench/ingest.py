@@ -12,6 +12,7 @@ import tempfile
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from lxml import etree
@@ -71,7 +72,7 @@ ENTRY = ["arxiv_id", "version", "format", "raw", "raw_hash"]
 ANNOUNCED = ["arxiv_id", "version", "category", "announced_on", "announce_type"]
 
 
-def rows(feed: object) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]], list[tuple[object, ...]]]:
+def rows(feed: object) -> tuple[list[Any], list[Any], list[Any]]:
     """The rows that the listing makes, ready to be copied."""
     import json
 
@@ -109,7 +110,9 @@ async def main(rounds: int) -> None:
     medians = {name: statistics.median(times) for name, times in took.items()}
     print(f"parse and store {ITEMS} items: {medians['ours'] * 1000:.0f} ms")
     print(f"limit (lxml parse + COPY):  {medians['limit'] * 1000:.0f} ms")
-    print(f"ratio: {statistics.median(a / b for a, b in zip(took['ours'], took['limit'], strict=True)):.2f} (target 2.5)")
+    print(
+        f"ratio: {statistics.median(a / b for a, b in zip(took['ours'], took['limit'], strict=True)):.2f} (target 2.5)"
+    )
 
 
 if __name__ == "__main__":

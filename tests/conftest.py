@@ -27,7 +27,10 @@ TEMPLATE = "zhaiyao_template"
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A server in a throw-away folder, without fsync."""
-    with tempfile.TemporaryDirectory(prefix="zhaiyao-tests-") as folder, EmbeddedPostgres(Path(folder), tests=True) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="zhaiyao-tests-") as folder,
+        EmbeddedPostgres(Path(folder), tests=True) as server,
+    ):
         _execute(server, f"CREATE DATABASE {TEMPLATE}")
         upgrade(server.url(TEMPLATE))
         yield server
@@ -35,7 +38,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 def _execute(server: EmbeddedPostgres, statement: str) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
 
 
 _numbers = itertools.count()

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.archive import import_archive
-from app.archive_record import BrokenRecordError, classic_texts, is_cut, read_record, strip_translated_label
+from app.archive import find_files, import_archive
+from app.archive_record import classic_texts, is_cut, read_record, strip_translated_label
 from app.errors import InvalidInput
 from app.ingestion import Tools, ingest
 from tests.feeds import TUESDAY, Item, rss
@@ -90,7 +90,9 @@ def test_every_shape_of_the_leaked_label_goes(leak: str) -> None:
 
 
 def test_a_label_at_the_end_goes_too() -> None:
-    assert strip_translated_label("我们证明了它arXiv:2403.90001v2 Announce Type: cross", labelled=True) == "我们证明了它"
+    assert (
+        strip_translated_label("我们证明了它arXiv:2403.90001v2 Announce Type: cross", labelled=True) == "我们证明了它"
+    )
 
 
 def test_text_that_only_looks_like_a_label_stays() -> None:
@@ -173,16 +175,19 @@ async def test_a_broken_file_is_reported_and_the_rest_imported(
     papers = (await client.get("/v1/papers")).json()["items"]
     assert [paper["arxiv_id"] for paper in papers] == ["2403.90009"]
     [run] = (await client.get("/v1/ingestions")).json()["items"]
-    assert (run["kind"], run["state"], run["reason"], run["counts"]["broken"]) == ("archive", "failed", "broken_files", 1)
+    assert (run["kind"], run["state"], run["reason"], run["counts"]["broken"]) == (
+        "archive",
+        "failed",
+        "broken_files",
+        1,
+    )
 
 
-def test_a_fault_in_the_caller_s_path_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BrokenRecordError):
-        read_record(b"no")
+def test_a_folder_without_records_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="There is no file"):
-        from app.archive import find_files
-
         find_files(tmp_path)
+    with pytest.raises(InvalidInput, match="does not exist"):
+        find_files(tmp_path / "nowhere")
 
 
 async def counts(tools: Tools) -> tuple[int, ...]:

@@ -88,6 +88,8 @@ def test_the_driver_s_own_names() -> None:
     assert sqlalchemy_url("postgres://db/x?sslmode=require") == "postgresql+asyncpg://db/x?ssl=require"
 
 
-@pytest.mark.parametrize(("tag", "usual"), [("ZH", "zh"), ("zh_hant", "zh-Hant"), ("pt-br", "pt-BR"), ("es-419", "es-419")])
+@pytest.mark.parametrize(
+    ("tag", "usual"), [("ZH", "zh"), ("zh_hant", "zh-Hant"), ("pt-br", "pt-BR"), ("es-419", "es-419")]
+)
 def test_language_tags(tag: str, usual: str) -> None:
     assert check_language(tag) == usual

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -37,7 +38,9 @@ async def get(client: httpx.AsyncClient, path: str, **params: Any) -> Any:
     return answer.json()
 
 
-async def test_a_listing_is_stored_with_all_its_fields(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work) -> None:
+async def test_a_listing_is_stored_with_all_its_fields(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
     fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, *TWO))
     job = await read(client, work)
     assert job["status"] == "succeeded"
@@ -84,14 +87,19 @@ async def test_a_replacement_updates_and_an_old_listing_does_not(
     assert paper["first_announced_on"] == "2026-01-13"
 
 
-async def test_one_paper_in_two_feeds_is_one_paper(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work) -> None:
+async def test_one_paper_in_two_feeds_is_one_paper(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
     both = Item("2601.95003", categories=("cs.CL", "stat.ML"))
     fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, both))
     fake_arxiv.serve("stat.ML", rss("stat.ML", TUESDAY, replace(both, type="cross")))
     await read(client, work, "cs.CL")
     await read(client, work, "stat.ML")
     paper = await get(client, "/v1/papers/2601.95003")
-    assert {(a["category"], a["announce_type"]) for a in paper["announcements"]} == {("cs.CL", "new"), ("stat.ML", "cross")}
+    assert {(a["category"], a["announce_type"]) for a in paper["announcements"]} == {
+        ("cs.CL", "new"),
+        ("stat.ML", "cross"),
+    }
     assert len((await get(client, "/v1/papers", category="stat.ML"))["items"]) == 1
 
 
@@ -108,7 +116,10 @@ FAULTS = {
     "another category": (Reply(rss("cs.LG", TUESDAY, *TWO)), "wrong_category"),
     "far future": (Reply(rss("cs.CL", date(2999, 1, 1), *TWO)), "future_date"),
     "entity bomb": (Reply(b'<!DOCTYPE r [<!ENTITY a "aaa"><!ENTITY b "&a;&a;">]><rss>&b;</rss>'), "forbidden_xml"),
-    "external entity": (Reply(b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss>&x;</rss>'), "forbidden_xml"),
+    "external entity": (
+        Reply(b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss>&x;</rss>'),
+        "forbidden_xml",
+    ),
 }
 
 
@@ -127,7 +138,9 @@ async def test_a_fault_stores_nothing_and_says_why(
     assert [one["state"] for one in (await get(client, "/v1/listings"))["items"]] == ["failed"]
 
 
-async def test_an_error_feed_gives_arxivs_own_reason(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work) -> None:
+async def test_an_error_feed_gives_arxivs_own_reason(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
     body = (
         b"<rss version='2.0'><channel><title>Feed error for query: http://rss.arxiv.org/rss/cs.CL</title>"
         b"<description>Bad subject class 'CL'.</description></channel></rss>"
@@ -163,13 +176,17 @@ async def test_an_unknown_category_is_refused_at_the_door(client: httpx.AsyncCli
     assert "cs.C" in answer.json()["detail"]
 
 
-async def test_an_alias_is_asked_for_by_its_canonical_name(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work) -> None:
+async def test_an_alias_is_asked_for_by_its_canonical_name(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
     fake_arxiv.serve("math.NA", rss("math.NA", TUESDAY, Item("2601.95001", categories=("math.NA", "cs.NA"))))
     assert (await read(client, work, "cs.NA"))["result"]["category"] == "math.NA"
     assert len((await get(client, "/v1/papers", category="cs.NA"))["items"]) == 1
 
 
-async def test_a_combined_document_is_split_into_its_categories(tools: Tools, tmp_path: Any, client: httpx.AsyncClient) -> None:
+async def test_a_combined_document_is_split_into_its_categories(
+    tools: Tools, tmp_path: Any, client: httpx.AsyncClient
+) -> None:
     file = tmp_path / "combined.xml"
     items = [
         Item("2601.95001", categories=("cs.CL",)),
@@ -187,7 +204,7 @@ async def test_requests_are_spaced_and_say_who_asks(tools: Tools, fake_arxiv: Fa
     polite = replace(tools, settings=tools.settings.model_copy(update={"arxiv_interval": timedelta(seconds=0.3)}))
     await asyncio.gather(*(ingest(polite, "cs.CL") for _ in range(4)))
     times = sorted(request.at for request in fake_arxiv.requests)
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) > 0.25
+    assert min(b - a for a, b in pairwise(times)) > 0.25
     agent = fake_arxiv.requests[0].headers["User-Agent"]
     assert agent.startswith("zhaiyao/")
     assert "mailto:tests@example.org" in agent
@@ -240,4 +257,4 @@ async def test_polling_stops_once_the_day_is_read_and_follows_own_channels(
 
 def test_the_interval_may_not_be_shorter_for_arxiv_itself() -> None:
     with pytest.raises(ValueError, match="every 3 seconds"):
-        Settings(arxiv_interval="1", _env_file=None)  # type: ignore[arg-type,call-arg]
+        Settings(arxiv_interval="1", _env_file=None)

@@ -21,7 +21,7 @@ TYPES = "SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
 
 def rows(url: str, query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+        return connection.execute(query).fetchall()
 
 
 def test_up_check_down_up(empty_database_url: str) -> None:
@@ -29,7 +29,9 @@ def test_up_check_down_up(empty_database_url: str) -> None:
     config = alembic_config(empty_database_url)
     alembic.command.check(config)
     assert rows(empty_database_url, EXTENSIONS) == []
-    assert rows(empty_database_url, "SELECT slug FROM channels WHERE slug IN ('cs.CL', 'econ', 'cs.NA') ORDER BY 1") == [
+    assert rows(
+        empty_database_url, "SELECT slug FROM channels WHERE slug IN ('cs.CL', 'econ', 'cs.NA') ORDER BY 1"
+    ) == [
         ("cs.CL",),
         ("econ",),
     ]

@@ -43,7 +43,7 @@ async def archive(
 async def all_papers(client: httpx.AsyncClient) -> list[dict[str, object]]:
     items, cursor = [], None
     while True:
-        params: dict[str, str | int] = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
+        params = {"limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
         page = (await client.get("/v1/papers", params=params)).json()
         items += page["items"]
         cursor = page["next_cursor"]

@@ -32,7 +32,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_documented_commands_exist() -> None:
-    usage = subprocess.run([sys.executable, "-m", "app", "--help"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    usage = subprocess.run(
+        [sys.executable, "-m", "app", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
     commands = set(re.findall(r"^│ ([a-z]+) ", usage, re.MULTILINE))
     assert {"up", "api", "worker", "ingest", "import", "digest", "demo", "doctor", "openapi", "db"} <= commands
     for document in DOCUMENTS:

@@ -217,10 +217,7 @@ def test_a_paper_is_the_same_in_every_feed_of_a_day() -> None:
 
 
 def test_new_ids_of_a_day_follow_those_of_the_day_before() -> None:
-    first = {
-        day: {i.id for i in ITEMS if i.day == day and i.version == 1 and i.id >= "2601."}
-        for day in (TUE, WED)
-    }
+    first = {day: {i.id for i in ITEMS if i.day == day and i.version == 1 and i.id >= "2601."} for day in (TUE, WED)}
     assert max(first[TUE]) < min(first[WED])
     for file in FILES:
         items = items_of(file)
@@ -373,9 +370,7 @@ def test_lengths_and_shapes_of_abstracts() -> None:
 
 
 def test_abstracts_can_be_summarised_by_extraction() -> None:
-    claim = re.compile(
-        r"\b[Ww]e (also |further )?(propose|show|present|introduce|prove)\b|\bI (propose|show)\b"
-    )
+    claim = re.compile(r"\b[Ww]e (also |further )?(propose|show|present|introduce|prove)\b|\bI (propose|show)\b")
     without = [key for key, p in PAPERS.items() if not claim.search(p.abstract)]
     assert without == []
 

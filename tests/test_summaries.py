@@ -31,7 +31,10 @@ Work = Callable[[], Awaitable[None]]
         ("Really? Yes! (It is.) Done", ["Really?", "Yes!", "(It is.)", "Done"]),
         ("Abstract. We do.", ["We do."]),
         ("Two\nlines  here. And\n\nmore.", ["Two lines here.", "And more."]),
-        ("It costs $20 and more. It sells for $30 or so. End.", ["It costs $20 and more.", "It sells for $30 or so.", "End."]),
+        (
+            "It costs $20 and more. It sells for $30 or so. End.",
+            ["It costs $20 and more.", "It sells for $30 or so.", "End."],
+        ),
         ("", []),
         ("   ", []),
     ],
@@ -44,7 +47,10 @@ def test_sentences(text: str, sentences: list[str]) -> None:
     ("abstract", "picked"),
     [
         ("Parsing is hard. In this paper, we propose a parser. It is fast.", "In this paper, we propose a parser."),
-        ("Parsers matter. However, we show little here. This work presents PARSE, a parser.", "This work presents PARSE, a parser."),
+        (
+            "Parsers matter. However, we show little here. This work presents PARSE, a parser.",
+            "This work presents PARSE, a parser.",
+        ),
         ("A single sentence without any cue", "A single sentence without any cue"),
     ],
 )
@@ -116,7 +122,9 @@ class Failing(ExtractiveSummariser):
 async def test_a_failed_summary_never_drops_the_paper(
     tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, database_url: str
 ) -> None:
-    fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, Item("2601.95001"), Item("2601.95002"), Item("2601.95003", abstract="")))
+    fake_arxiv.serve(
+        "cs.CL", rss("cs.CL", TUESDAY, Item("2601.95001"), Item("2601.95002"), Item("2601.95003", abstract=""))
+    )
     await ingest(tools, "cs.CL")
     await work_off(replace(tools, summariser=Failing()), database_url)
     digest = await new_digest(client)
@@ -173,3 +181,21 @@ async def test_an_english_digest_takes_the_english_sentence_of_another_language_
     assert (item["tldr"], item["tldr_en"]) == ("One.", "One.")
     assert (item["translated_title"], item["translated_abstract"]) == (None, None)
     assert answer.json()["receipt"]["untranslated"] == 0
+
+
+async def test_a_translation_outlives_a_listing_that_completes_or_replaces_its_paper(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work, tmp_path: Path
+) -> None:
+    file = tmp_path / "24/02/2402.90001.json"
+    file.parent.mkdir(parents=True)
+    texts = {"title": "T", "abstract": "We propose", "link": "http://arxiv.org/abs/2402.90001", "translated_title": "标题",
+             "translated_abstract": "摘要。", "tldr": "一句。", "en_tdlr": "One."}  # fmt: skip
+    file.write_text(json.dumps(texts))
+    await import_archive(tools.database, tmp_path)
+    for version, stale in ((1, False), (2, True)):
+        kind = "new" if version == 1 else "replace"
+        await ask(
+            client, fake_arxiv, work, Item("2402.90001", version=version, type=kind, abstract=f"Version {version}.")
+        )
+        [item] = (await new_digest(client, language="zh"))["items"]
+        assert (item["version"], item["tldr"], item["summary"]["stale"]) == (version, "一句。", stale)

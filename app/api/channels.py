@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import channels, digests
 from app.api.deps import SessionDep
-from app.api.digests import RENDERED, rendered
-from app.api.paging import Cursor, Limit, decode, encode, link_next
+from app.api.digests import RENDERED, FormatName, rendered
+from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
 from app.api.schemas import ChannelCreate, ChannelRead, Language, Page
 from app.channels import NewChannel
 
@@ -27,7 +27,7 @@ async def list_channels(
 ) -> Page[ChannelRead]:
     """Ordered by slug. Every category and archive of arXiv is a channel from the start."""
     query = ["channels", builtin]
-    rows, key = await channels.list_channels(session, limit=limit, after=decode(cursor, query), builtin=builtin)
+    rows, key = await channels.list_channels(session, limit=limit, after=decode(cursor, query, TEXT), builtin=builtin)
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
     return Page[ChannelRead](items=[ChannelRead.of(row) for row in rows], next_cursor=next_cursor)
@@ -48,10 +48,15 @@ async def get_channel(slug: str, session: SessionDep) -> ChannelRead:
     return ChannelRead.of(await channels.get_channel(session, slug))
 
 
-@router.get("/{slug}/latest.{format}", summary="Get a channel's newest digest, rendered", responses=RENDERED)
+@router.get(
+    "/{slug}/latest.{format}",
+    summary="Get a channel's newest digest, rendered",
+    response_class=Response,
+    responses=RENDERED,
+)
 async def latest(
     slug: str,
-    format: str,
+    format: FormatName,
     session: SessionDep,
     language: Annotated[Language | None, Query(description="Only digests in this language")] = None,
     style: Annotated[

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import digests
 from app.api.deps import SessionDep, ToolsDep
-from app.api.paging import Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
 from app.api.schemas import DigestCreate, DigestListed, DigestRead, Language, Page
 from app.listings import today_eastern
 from app.render import FORMATS, render
@@ -15,6 +15,7 @@ from app.render.document import DigestDocument
 
 router = APIRouter(prefix="/v1/digests", tags=["digests"])
 
+FormatName = Annotated[str, Path(max_length=20, description="`md`, `html` or `json`")]
 RENDERED: dict[int | str, dict[str, Any]] = {
     200: {"content": {form.media_type.split(";")[0]: {} for form in FORMATS.values()}, "description": "The digest"}
 }
@@ -30,8 +31,11 @@ def rendered(document: DigestDocument, format: str, style: str | None = None) ->
     "", status_code=201, summary="Create a digest", responses={200: {"model": DigestRead, "description": "It existed"}}
 )
 async def create_digest(body: DigestCreate, response: Response, session: SessionDep, tools: ToolsDep) -> DigestRead:
-    """Of a channel's day or period, or over named papers. Asking again gives the same digest (200), brought up to date:
-    if anything has changed, in a new revision. Summaries that it lacks are asked for, and come with a later revision."""
+    """Of a channel's day or period, or over named papers.
+
+    Asking again gives the same digest (200), brought up to date: if anything has changed, in a new revision. Summaries
+    that it lacks are asked for, and come with a later revision.
+    """
     default_language = tools.settings.languages[0]
     if body.channel is not None:
         wanted = await digests.channel_digest(
@@ -66,7 +70,7 @@ async def list_digests(
     """Without their papers; each with the receipt of its newest revision."""
     query = ["digests", channel, language]
     rows, key = await digests.list_digests(
-        session, limit=limit, before=decode(cursor, query), channel=channel, language=language
+        session, limit=limit, before=decode(cursor, query, NUMBER), channel=channel, language=language
     )
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
@@ -77,10 +81,10 @@ async def list_digests(
 Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earlier revision")]
 
 
-@router.get("/{digest_id}.{format}", summary="Get a digest, rendered", responses=RENDERED)
+@router.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=RENDERED)
 async def get_rendered(
-    digest_id: str,
-    format: str,
+    id: str,
+    format: FormatName,
     session: SessionDep,
     style: Annotated[
         str | None, Query(max_length=20, description="`classic`, for `md`: the older system's bytes")
@@ -88,10 +92,10 @@ async def get_rendered(
     revision: Revision = None,
 ) -> Response:
     """The newest revision, or the one asked for, as `md`, `html` or `json`."""
-    return rendered(await digests.get_digest(session, digest_id, revision), format, style)
+    return rendered(await digests.get_digest(session, id, revision), format, style)
 
 
-@router.get("/{digest_id}", summary="Get a digest", response_model=DigestRead)
-async def get_digest(digest_id: str, session: SessionDep, revision: Revision = None) -> Response:
+@router.get("/{id}", summary="Get a digest", response_model=DigestRead)
+async def get_digest(id: str, session: SessionDep, revision: Revision = None) -> Response:
     """The newest revision, or the one asked for."""
-    return rendered(await digests.get_digest(session, digest_id, revision), "json")
+    return rendered(await digests.get_digest(session, id, revision), "json")

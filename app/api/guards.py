@@ -3,7 +3,9 @@
 import ipaddress
 import json
 import uuid
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,10 +15,14 @@ MAX_BODY = 1_000_000
 _READING = {"GET", "HEAD", "OPTIONS"}
 
 
+class _UnreadableError(ValueError):
+    """A body that is no JSON this service takes; the message says why."""
+
+
 class Guards:
     """An ASGI layer around the application.
 
-    Until keys exist, writing is for callers on this machine: the service may listen elsewhere, but then only to readers.
+    Until keys exist, writing is for callers on this machine: the service may listen elsewhere, but only to readers.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,20 +36,24 @@ class Guards:
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
-        async def send_with_id(message: Message) -> None:
+        async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                others = [(name, value) for name, value in message["headers"] if name != b"x-request-id"]
+                message = {**message, "headers": [*others, (b"x-request-id", request_id.encode())]}
             await send(message)
 
-        if b"%00" in scope.get("raw_path", b"") or b"%00" in scope.get("query_string", b""):
+        send_with_id: Send = answer
+        if scope["method"] == "HEAD":  # what GET would answer, without its body
+            scope, send_with_id = {**scope, "method": "GET"}, _without_body(answer)
+        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
             await _refuse(send_with_id, request_id, 400, "bad_request", "The address holds a NUL character.")
-        elif scope["method"] not in _READING and not _is_local(scope):
+        elif scope["method"] not in _READING and not (_is_local(scope) and _is_no_foreign_page(scope)):
             await _refuse(
                 send_with_id,
                 request_id,
                 403,
                 "writing_is_local",
-                "Writing is allowed from the service's own machine only.",
+                "Writing is for callers on the service's own machine, and not for pages of other sites; send it from there.",
             )
         elif scope["method"] in _READING:
             await self.app(scope, receive, send_with_id)
@@ -51,8 +61,10 @@ class Guards:
             await self._with_whole_body(scope, receive, send_with_id, request_id)
 
     async def _with_whole_body(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        body, more = bytearray(), not (declared.isdigit() and int(declared) > MAX_BODY)
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        # A number too long to be worth reading as one is too large as well.
+        body, more = bytearray(), not (declared.isdigit() and (len(declared) > 20 or int(declared) > MAX_BODY))
         too_large = not more
         while more:
             message = await receive()
@@ -63,11 +75,17 @@ class Guards:
             if len(body) > MAX_BODY:
                 too_large, more = True, False
         if too_large:
-            detail = f"The body has more than {MAX_BODY:,} bytes."
+            detail = f"The body has more than {MAX_BODY:,} bytes; send less at a time."
             await _refuse(send, request_id, 413, "body_too_large", detail)
             return
-        if problem := _unreadable(bytes(body)):
-            await _refuse(send, request_id, 400, "bad_json", problem)
+        if body and not _is_json(headers.get(b"content-type", b"")):
+            detail = "The body must be JSON, sent with the header 'Content-Type: application/json'."
+            await _refuse(send, request_id, 415, "not_json", detail)
+            return
+        try:
+            _check(bytes(body))
+        except _UnreadableError as error:
+            await _refuse(send, request_id, 400, "bad_json", str(error))
             return
         sent = False
 
@@ -85,31 +103,99 @@ def _is_local(scope: Scope) -> bool:
     client = scope.get("client")
     if client is None:  # a unix socket: whoever can open it is on this machine
         return True
+    return _is_loopback(client[0])
+
+
+def _is_no_foreign_page(scope: Scope) -> bool:
+    """A page of another site can make a browser on this machine send requests; the browser then says so in Origin."""
+    origin = dict(scope["headers"]).get(b"origin")
+    if origin is None:
+        return True
     try:
-        return ipaddress.ip_address(client[0]).is_loopback
+        host = urlsplit(origin.decode("latin-1")).hostname
     except ValueError:
         return False
+    return host == "localhost" or _is_loopback(host or "")
 
 
-def _unreadable(body: bytes) -> str | None:
-    """Why a body is no JSON that the service can take; None if it is, or is empty."""
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    # A server that listens on :: sees a caller over IPv4 as ::ffff:127.0.0.1.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head
+
+
+def _is_json(content_type: bytes) -> bool:
+    media_type = content_type.split(b";")[0].strip().lower()
+    return media_type == b"application/json" or (
+        media_type.startswith(b"application/") and media_type.endswith(b"+json")
+    )
+
+
+def _check(body: bytes) -> None:
+    """Raise ``_UnreadableError`` unless a body is JSON that the service can take, or empty."""
     if not body:
-        return None
+        return
     try:
         text = body.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except _UnreadableError:
+        raise
     except UnicodeDecodeError:
-        return "The body is not UTF-8 text."
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        return f"The body is not JSON: {error}."
+        raise _UnreadableError("The body is not UTF-8 text.") from None
+    except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise _UnreadableError("The body begins with a byte order mark; send it without.") from None
+        raise _UnreadableError(f"The body is not JSON: {error}.") from None
+    except ValueError:  # Python reads no integer of more than 4,300 digits.
+        raise _UnreadableError("The body holds a number with too many digits.") from None
     except RecursionError:
-        return "The body's JSON is nested too deeply."
-    return "The body holds characters that are no Unicode text." if _has_surrogates(value) else None
+        raise _UnreadableError("The body's JSON is nested too deeply.") from None
+    # Only an escape can bring in what JSON itself does not allow.
+    if "\\u" in text and any(_is_no_text(one) for one in _strings(value)):
+        raise _UnreadableError(
+            "The body holds a NUL character or half a surrogate pair, which no text has; leave it out."
+        )
 
 
-def _has_surrogates(value: Any) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in json.dumps(value, ensure_ascii=False))
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):  # Which of two values counts would be a guess.
+        raise _UnreadableError("The body has an object with the same key twice.")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise _UnreadableError(f"The body is not JSON: {name} is no number there.")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, keys included; without recursion, so that depth does not matter."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            waiting += one
+            waiting += one.values()
+
+
+def _is_no_text(value: str) -> bool:
+    return "\0" in value or any("\ud800" <= character <= "\udfff" for character in value)
 
 
 async def _refuse(send: Send, request_id: str, status: int, code: str, detail: str) -> None:

@@ -1,14 +1,13 @@
 """Listings and the runs that read them, over HTTP."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app import listings, runs
 from app.api.deps import SessionDep
-from app.api.paging import Cursor, Limit, decode, encode, link_next
-from app.api.schemas import IngestionCreate, IngestionRead, JobRead, ListingRead, Page
+from app.api.paging import DAY_AND_TEXT, NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.schemas import Day, IngestionCreate, IngestionRead, JobRead, ListingRead, Page
 from app.arxiv import taxonomy
 from app.jobs import enqueue, get_job
 from app.listings import ListingFilter
@@ -26,8 +25,8 @@ async def list_listings(
     category: Annotated[
         str | None, Query(max_length=80, description="A category, or an archive with all of its own")
     ] = None,
-    announced_from: date | None = None,
-    announced_to: date | None = None,
+    announced_from: Day | None = None,
+    announced_to: Day | None = None,
     state: ListingState | None = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -36,17 +35,19 @@ async def list_listings(
     name = taxonomy.canonical(category) if category is not None else None
     wanted = ListingFilter(name, announced_from, announced_to, state)
     query = ["listings", name, announced_from, announced_to, state]
-    key = decode(cursor, query)
-    before = (date.fromisoformat(key[0]), key[1]) if key else None
-    rows, last = await listings.list_listings(session, wanted, limit=limit, before=before)
-    next_cursor = encode([last[0].isoformat(), last[1]] if last else None, query)
+    before = decode(cursor, query, DAY_AND_TEXT)
+    rows, key = await listings.list_listings(session, wanted, limit=limit, before=before)
+    next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
     return Page[ListingRead](items=[ListingRead.of(row) for row in rows], next_cursor=next_cursor)
 
 
 @router.post("/ingestions", status_code=202, summary="Read a listing now")
 async def create_ingestion(body: IngestionCreate, response: Response, session: SessionDep) -> JobRead:
-    """Enqueues a job that reads the category's listing from arXiv; `GET /v1/jobs/{id}` (in `Location`) says how it went."""
+    """Enqueues a job that reads the category's listing from arXiv.
+
+    `GET /v1/jobs/{id}` (its address is in `Location`) says how it went.
+    """
     category = taxonomy.canonical(body.category)
     [job_id] = await enqueue(session, [ingest_job(category)])
     response.headers["Location"] = f"/v1/jobs/{job_id}"
@@ -66,7 +67,9 @@ async def list_ingestions(
     """Newest first, failed ones with their reason."""
     name = taxonomy.canonical(category) if category is not None else None
     query = ["ingestions", name, state]
-    rows, key = await runs.list_runs(session, limit=limit, before=decode(cursor, query), category=name, state=state)
+    rows, key = await runs.list_runs(
+        session, limit=limit, before=decode(cursor, query, NUMBER), category=name, state=state
+    )
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
     return Page[IngestionRead](items=[IngestionRead.of(row) for row in rows], next_cursor=next_cursor)

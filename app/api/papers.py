@@ -1,14 +1,13 @@
 """Papers over HTTP."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app import papers
 from app.api.deps import SessionDep
-from app.api.paging import Cursor, Limit, decode, encode, link_next
-from app.api.schemas import Page, PaperDetail, PaperRead
+from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
+from app.api.schemas import Day, Page, PaperDetail, PaperRead
 from app.arxiv import ids, taxonomy
 from app.errors import InvalidInput
 from app.papers import PaperFilter
@@ -36,8 +35,8 @@ async def list_papers(
     category: Annotated[
         str | None, Query(max_length=80, description="A category or archive, under any of its names: `cs.CL`, `econ`")
     ] = None,
-    announced_from: Annotated[date | None, Query(description="Announced on or after this batch date")] = None,
-    announced_to: Annotated[date | None, Query(description="Announced on or before this batch date")] = None,
+    announced_from: Annotated[Day | None, Query(description="Announced on or after this batch date")] = None,
+    announced_to: Annotated[Day | None, Query(description="Announced on or before this batch date")] = None,
     ids: Annotated[list[str] | None, Query(description="Only these papers; repeated, or separated by commas")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
@@ -51,7 +50,7 @@ async def list_papers(
         arxiv_ids=parse_ids(ids),
     )
     query = ["papers", wanted.category, wanted.announced_from, wanted.announced_to, wanted.arxiv_ids]
-    rows, key = await papers.list_papers(session, wanted, limit=limit, before=decode(cursor, query))
+    rows, key = await papers.list_papers(session, wanted, limit=limit, before=decode(cursor, query, TEXT))
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
     return Page[PaperRead](items=[PaperRead.of(row) for row in rows], next_cursor=next_cursor)
@@ -59,8 +58,11 @@ async def list_papers(
 
 @router.get("/{arxiv_id:path}", summary="Get one paper")
 async def get_paper(arxiv_id: str, session: SessionDep) -> PaperDetail:
-    """The paper with its announcements and its newest raw record. The id may have a version, a prefix, or be an address:
-    `2404.02342`, `2404.02342v1`, `arXiv:2404.02342`, `hep-th/9901001`. What is served is the newest known version."""
+    """The paper with its announcements and its newest raw record.
+
+    The id may have a version, a prefix, or be an address: `2404.02342`, `2404.02342v1`, `arXiv:2404.02342`,
+    `hep-th/9901001`. What is served is the newest known version.
+    """
     canonical = ids.parse(arxiv_id).id
     paper = await papers.get_paper(session, canonical)
     announcements = await papers.list_announcements(session, canonical)

@@ -5,20 +5,34 @@ import uuid
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from app.errors import ZhaiyaoError
+from app.errors import ConfigurationError, ZhaiyaoError
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_MAX_ERRORS = 20
+_MAX_FIELD = 100
+
+
+def document(schema: dict[str, Any]) -> dict[str, Any]:
+    """Put the media type of problem documents into an OpenAPI document, where FastAPI claims plain JSON for errors."""
+    for path in schema["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if status[0] not in "123" and "application/json" in content:
+                    content[MEDIA_TYPE] = content.pop("application/json")
+    return schema
 
 
 def install(app: FastAPI) -> None:
@@ -26,23 +40,28 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ZhaiyaoError)
     async def known(request: Request, error: ZhaiyaoError) -> JSONResponse:
+        if type(error) is ConfigurationError:  # its detail names addresses of this machine: for the log only
+            return await unavailable(request, error)
         return problem(request, error.status, error.title, error.detail, error.code, **error.extra)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        details = [
-            {"field": ".".join(str(part) for part in one["loc"]), "message": one["msg"], "type": one["type"]}
-            for one in error.errors()
-        ]
-        first = details[0] if details else {"field": "body", "message": "it is not as documented"}
-        detail = f"{first['field']}: {first['message']}."
-        return problem(request, 422, "Invalid request", detail, "invalid_request", errors=jsonable_encoder(details))
+        found = error.errors()
+        details = [_field_error(one) for one in found[:_MAX_ERRORS]]
+        more = f" ({len(found) - 1} more in errors)" if len(found) > 1 else ""
+        detail = f"{details[0]['field']}: {details[0]['message']}{more}."
+        return problem(request, 422, "Invalid request", detail, "invalid_request", errors=details)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "http_error")
-        detail = "There is nothing at this address; /docs lists what there is." if code == "not_found" else error.detail
-        return problem(request, error.status_code, error.detail, detail, code, headers=error.headers)
+        detail, headers = error.detail, dict(error.headers or {})
+        if code == "not_found":
+            detail = "There is nothing at this address; /docs lists what there is."
+        elif code == "method_not_allowed":
+            allowed = ", ".join(_allowed_methods(app, request))
+            detail, headers["Allow"] = f"This address does not take {request.method}; it takes {allowed}.", allowed
+        return problem(request, error.status_code, error.detail.capitalize(), detail, code, headers=headers)
 
     @app.exception_handler(DBAPIError)
     @app.exception_handler(PoolTimeout)
@@ -63,10 +82,30 @@ def install(app: FastAPI) -> None:
         return problem(request, 500, "Internal error", detail, "internal_error")
 
 
+def _field_error(error: dict[str, Any]) -> dict[str, str]:
+    """Where and what, in a length that suits an answer: names of fields may come from the caller."""
+    field = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    if field == "body" and error["type"] != "value_error":
+        message = "it must be a JSON object with the documented fields"
+    return {"field": field[:_MAX_FIELD], "message": message[:500], "type": error["type"]}
+
+
+def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    """Every method of an address: the framework names those of the first route only."""
+    allowed = []
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in app.routes):
+            allowed += [method, "HEAD"] if method == "GET" else [method]
+    return allowed
+
+
 def _is_connection_error(error: DBAPIError) -> bool:
-    # Class 08 is connection exceptions, 57P0x is a server that shuts down or starts.
+    # Classes: 08 connection, 28 authorisation, 3D no such database, 53 out of connections, memory or disk; 57P0x is a
+    # server that shuts down or starts.
     state = str(getattr(error.orig, "sqlstate", "") or "")
-    return state.startswith(("08", "57P0"))
+    return state.startswith(("08", "28", "3D", "53", "57P0"))
 
 
 def problem(
@@ -90,4 +129,6 @@ def problem(
         "request_id": request_id,
         **extra,
     }
+    # The guards set this header too, but an unexpected error is answered outside of them.
+    headers = {**(headers or {}), "X-Request-ID": request_id}
     return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)

@@ -41,7 +41,8 @@ def downgrade() -> None:
                 WHERE proname LIKE 'procrastinate!_%' ESCAPE '!' AND pronamespace = current_schema()::regnamespace
             LOOP EXECUTE 'DROP FUNCTION ' || item.name || ' CASCADE'; END LOOP;
             FOR item IN SELECT oid::regtype AS name FROM pg_type
-                WHERE typname LIKE 'procrastinate!_%' ESCAPE '!' AND typtype IN ('e', 'c') AND typnamespace = current_schema()::regnamespace
+                WHERE typname LIKE 'procrastinate!_%' ESCAPE '!' AND typtype IN ('e', 'c')
+                  AND typnamespace = current_schema()::regnamespace
             LOOP EXECUTE 'DROP TYPE ' || item.name || ' CASCADE'; END LOOP;
         END $$
         """

@@ -1,0 +1,130 @@
+"""The OpenAPI document: what callers generate their clients from changes only on purpose.
+
+``ZHAIYAO_UPDATE_GOLDEN=1 pytest tests/test_openapi.py`` rewrites the snapshot after an intended change.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.api.problems import MEDIA_TYPE
+from app.ingestion import Tools
+from app.main import create_app
+from app.render import FORMATS
+
+SNAPSHOT = Path(__file__).with_name("openapi.json")
+
+PROMISED = {
+    ("GET", "/v1/papers"),
+    ("GET", "/v1/papers/{arxiv_id}"),
+    ("GET", "/v1/listings"),
+    ("GET", "/v1/channels"),
+    ("POST", "/v1/channels"),
+    ("POST", "/v1/digests"),
+    ("GET", "/v1/digests"),
+    ("GET", "/v1/digests/{id}"),
+    ("GET", "/v1/digests/{id}.{format}"),
+    ("GET", "/v1/channels/{slug}/latest.{format}"),
+    ("POST", "/v1/ingestions"),
+    ("GET", "/v1/jobs/{id}"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document as served; it needs neither settings nor a database."""
+    nothing: Any = None
+    return create_app(Tools(nothing, nothing, nothing, nothing)).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_the_document_is_the_one_that_was_agreed_on(document: dict[str, Any]) -> None:
+    document = document | {"info": document["info"] | {"version": "any"}}
+    now = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    if os.environ.get("ZHAIYAO_UPDATE_GOLDEN"):
+        SNAPSHOT.write_text(now, encoding="utf-8")
+    before = SNAPSHOT.read_text(encoding="utf-8") if SNAPSHOT.exists() else ""
+    if now != before:
+        lines = list(
+            difflib.unified_diff(before.splitlines(), now.splitlines(), "tests/openapi.json", "now", lineterm="", n=4)
+        )
+        shown = "\n".join(lines[:80]) + (f"\n… and {len(lines) - 80} more lines" if len(lines) > 80 else "")
+        pytest.fail(
+            "The API's contract has changed. If that is meant, run "
+            f"'ZHAIYAO_UPDATE_GOLDEN=1 pytest tests/test_openapi.py' and commit tests/openapi.json.\n{shown}",
+            pytrace=False,
+        )
+
+
+def test_every_promised_address_is_there(document: dict[str, Any]) -> None:
+    there = {tuple(name.split(" ")) for name, _ in operations(document)}
+    assert there >= PROMISED
+
+
+def test_every_operation_says_what_it_is_for(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        assert operation.get("summary"), name
+        assert operation.get("description"), name
+        assert operation.get("tags"), name
+
+
+def test_operations_have_plain_and_unique_names(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    assert all(name.isidentifier() and "v1" not in name for name in names)
+
+
+def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for name, operation in operations(document):
+        responses = operation["responses"]
+        assert "default" in responses, name
+        for status, response in responses.items():
+            if status == "default" or int(status) >= 400:
+                assert response["content"] == problem, (name, status)
+    assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
+    required = document["components"]["schemas"]["Problem"]["required"]
+    assert set(required) == {"type", "title", "status", "detail", "code", "request_id"}
+
+
+def test_rendered_digests_claim_their_formats_and_no_schema(document: dict[str, Any]) -> None:
+    types = {form.media_type.split(";")[0] for form in FORMATS.values()}
+    for path in ("/v1/digests/{id}.{format}", "/v1/channels/{slug}/latest.{format}"):
+        content = document["paths"][path]["get"]["responses"]["200"]["content"]
+        assert content.keys() == types
+        assert content["text/markdown"] == content["text/html"] == {}
+
+
+def test_every_successful_answer_has_a_schema_of_its_own(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if status.startswith("2") and "{format}" not in name:
+                assert response["content"]["application/json"]["schema"].get("$ref"), (name, status)
+
+
+def test_references_lead_somewhere_and_nothing_is_left_over(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    for schema in document["components"]["schemas"]:
+        assert f'"#/components/schemas/{schema}"' in text, f"nothing uses {schema}"
+    for reference in (part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]):
+        assert reference in document["components"]["schemas"], reference
+
+
+def test_bodies_refuse_unknown_fields(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if "requestBody" in operation:
+            reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            schema = document["components"]["schemas"][reference.rsplit("/", 1)[1]]
+            assert schema["additionalProperties"] is False, name

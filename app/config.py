@@ -73,15 +73,22 @@ class Settings(BaseSettings):
     @field_validator("arxiv_interval", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
-        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if not 0 <= float(value) <= 3600:
+            raise ValueError("a number of seconds up to 3600 is needed")
+        return timedelta(seconds=float(value))
 
     @field_validator("database_url")
     @classmethod
     def _postgres_only(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None or not value.get_secret_value().strip():
             return None
-        if urlsplit(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        address = value.get_secret_value()
+        if not address.startswith(("postgresql://", "postgres://")):
             raise ValueError("the address must begin with postgresql://")
+        # A port that is no number, or brackets around no IPv6 address, raise a ValueError that says so.
+        _ = urlsplit(address).port
         return value
 
     @field_validator("arxiv_feed_url")
@@ -138,7 +145,7 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         raise ConfigurationError(_sentence(first["loc"], first["msg"])) from None
     except ZhaiyaoError as error:
-        raise ConfigurationError(f"ZHAIYAO_CATEGORIES: {error.detail}") from None
+        raise ConfigurationError(_sentence(("categories",), error.detail)) from None
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
@@ -146,20 +153,21 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     if not location:
         return f"{message}."
     name = str(location[0])
+    end = "" if message.endswith("?") else "."
     example = f" Example: ZHAIYAO_{name.upper()}={_EXAMPLES[name]}" if name in _EXAMPLES else ""
-    return f"ZHAIYAO_{name.upper()} is wrong: {message}.{example}"
+    return f"ZHAIYAO_{name.upper()} is wrong: {message}{end}{example}"
 
 
 def sqlalchemy_url(url: str) -> str:
     """The address for SQLAlchemy's asyncpg driver; libpq's ``sslmode`` is called ``ssl`` there."""
     parts = urlsplit(url)
-    query = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)]
-    return urlunsplit(parts._replace(scheme="postgresql+asyncpg", query=urlencode(query)))
+    query = urlencode([("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)])
+    # Not urlunsplit: it leaves the slashes of an address without a host (postgresql:///name?host=/run/postgresql) out.
+    return f"postgresql+asyncpg://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
 
 
 def mask(url: str) -> str:
     """A database address that may be shown: the password is replaced."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+    url = re.sub(r"(?<=[?&]password=)[^&#]*", "***", url)
+    password = urlsplit(url).password
+    return url if password is None else url.replace(f":{password}@", ":***@", 1)

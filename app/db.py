@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import alembic.command
-import alembic.config
-import alembic.script
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from app.config import mask, sqlalchemy_url
 from app.errors import ConfigurationError, SchemaOutdated
+
+if TYPE_CHECKING:
+    import alembic.config
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -58,25 +60,38 @@ class Database:
                 row = await connection.execute(text("SELECT version_num FROM alembic_version"))
                 return row.scalar_one_or_none()
         except (OSError, DBAPIError) as error:
-            reason = str(getattr(error, "orig", error)).splitlines()[0]
-            raise ConfigurationError(
-                f"No connection to the database at {mask(self.url)}: {reason}. Check ZHAIYAO_DATABASE_URL."
-            ) from error
+            raise _unreachable(self.url, error) from error
 
 
-def alembic_config(url: str) -> alembic.config.Config:
+def alembic_config(url: str) -> "alembic.config.Config":
     """Alembic's configuration for the database at ``url``."""
+    import alembic.config  # a quarter of a second, which only those who migrate should pay
+
     config = alembic.config.Config(toml_file=str(PROJECT / "pyproject.toml"))
     config.set_main_option("script_location", str(PROJECT / "migrations"))
     config.attributes["url"] = url
     return config
 
 
-def head() -> str | None:
-    """The newest migration of this release."""
-    return alembic.script.ScriptDirectory(str(PROJECT / "migrations")).get_current_head()
+@cache
+def head() -> str:
+    """The newest migration of this release: its files are numbered in a row, which spares most commands Alembic."""
+    return max(file.name[:4] for file in (PROJECT / "migrations" / "versions").glob("[0-9]*.py"))
 
 
 def upgrade(url: str) -> None:
     """Run every migration that is missing. Safe to run twice, and by two processes at once (``migrations/env.py`` locks)."""
-    alembic.command.upgrade(alembic_config(url), "head")
+    import alembic.command
+
+    try:
+        alembic.command.upgrade(alembic_config(url), "head")
+    except (OSError, DBAPIError) as error:
+        if getattr(error, "statement", None) is not None:
+            raise
+        # No statement was reached: there is no connection.
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> ConfigurationError:
+    reason = str(getattr(error, "orig", error)).splitlines()[0].rstrip(".")
+    return ConfigurationError(f"No connection to the database at {mask(url)}: {reason}. Check ZHAIYAO_DATABASE_URL.")

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import archive_record, listings, papers, summaries
 from app.arxiv import ids
-from app.channels import find_channel, get_channel
+from app.channels import get_channel
 from app.errors import Conflict, InvalidInput, ListingNotRead, NotFound, UnknownPapers
 from app.llm import Summariser
 from app.models import (
@@ -95,13 +95,12 @@ async def channel_digest(
         from_ = to = await listings.latest_announced_on(session, _names(channel))
         if from_ is None:
             raise ListingNotRead(
-                f"No listing of {', '.join(channel.categories)} has been read yet; POST /v1/ingestions reads one."
+                f"No listing of {', '.join(channel.categories)} was read yet; POST /v1/ingestions or 'zhaiyao ingest' reads one."
             )
     from_, to = from_ or to, to or from_
     assert from_ is not None
     assert to is not None
-    if from_ > to:
-        raise InvalidInput(f"The period begins on {from_}, after its end on {to}.")
+    papers.check_period(from_, to)
     if to > today:
         raise InvalidInput(f"{to} lies in the future: today's batch date (US Eastern) is {today}.")
     return Wanted(language=language or channel.language or default_language, channel=channel.slug, from_=from_, to=to)
@@ -138,7 +137,7 @@ async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser)
 
 async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
     if wanted.paper_ids is not None:
-        title = wanted.title or f"{len(wanted.paper_ids)} papers"
+        title = wanted.title or ("1 paper" if len(wanted.paper_ids) == 1 else f"{len(wanted.paper_ids)} papers")
         return Selection(dict.fromkeys(wanted.paper_ids), title)
     assert wanted.channel is not None
     assert wanted.from_ is not None
@@ -373,7 +372,10 @@ async def list_digests(
     channel: str | None = None,
     language: str | None = None,
 ) -> tuple[list[tuple[Digest, Receipt]], int | None]:
-    """A page of digests with the receipts of their newest revisions, the last created first; the number to continue."""
+    """A page of digests with the receipts of their newest revisions, the last created first; the number to continue.
+
+    ``NotFound`` for a channel that does not exist.
+    """
     query = (
         select(Digest, DigestRevision.receipt)
         .join(
@@ -386,8 +388,7 @@ async def list_digests(
     if before is not None:
         query = query.where(Digest.position < before)
     if channel is not None:
-        found = await find_channel(session, channel)
-        query = query.where(Digest.channel == (found.slug if found else channel))
+        query = query.where(Digest.channel == (await get_channel(session, channel)).slug)
     if language is not None:
         query = query.where(Digest.language == language)
     rows = [(digest, _RECEIPT.validate_python(receipt)) for digest, receipt in await session.execute(query)]

@@ -117,6 +117,18 @@ async def enqueue_once(session: AsyncSession, job: NewJob) -> int | None:
         raise
 
 
+async def enqueue_or_find(session: AsyncSession, job: NewJob) -> int:
+    """As ``enqueue_once``, but gives the number of the job that waits already."""
+    while True:
+        job_id = await enqueue_once(session, job)
+        if job_id is None:
+            # It may have begun between the two statements; then the lock is free again.
+            waits = text("SELECT id FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo'")
+            job_id = await session.scalar(waits, {"lock": job.queueing_lock})
+        if job_id is not None:
+            return job_id
+
+
 _STATUS = {
     "todo": JobStatus.QUEUED,
     "doing": JobStatus.RUNNING,
@@ -162,6 +174,14 @@ async def get_job(session: AsyncSession, job_id: int) -> Job:
         result=row["result"],
         error=row["error"],
     )
+
+
+async def release_queueing_lock(session: AsyncSession, job_id: int) -> None:
+    """Say that a job no longer waits.
+
+    Otherwise it could not be tried again while another of its kind is waiting: the engine's unique index would refuse.
+    """
+    await session.execute(text("UPDATE procrastinate_jobs SET queueing_lock = NULL WHERE id = :id"), {"id": job_id})
 
 
 async def any_due(session: AsyncSession) -> bool:
@@ -210,6 +230,7 @@ async def rescue_stalled(session: AsyncSession, max_attempts: int) -> tuple[list
     """Start the jobs of dead workers again; those that were left too often fail. Returns both groups' numbers."""
     retried, given_up = [], []
     for job_id, attempts in (await session.execute(_STALLED, {"stalled": STALLED})).all():
+        await release_queueing_lock(session, job_id)
         if attempts + 1 < max_attempts:
             retry = text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)")
             await session.execute(retry, {"id": job_id})

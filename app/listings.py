@@ -283,6 +283,7 @@ async def list_listings(
     session: AsyncSession, wanted: ListingFilter, *, limit: int, before: tuple[date, str] | None = None
 ) -> tuple[list[Listing], tuple[date, str] | None]:
     """A page of listings, newest day first, and the (day, category) to continue ``before``, or None on the last page."""
+    papers.check_period(wanted.announced_from, wanted.announced_to)
     query = select(Listing).order_by(Listing.announced_on.desc(), Listing.category.collate("C").desc()).limit(limit + 1)
     if wanted.category:
         query = query.where(Listing.category.in_(taxonomy.names(wanted.category)))

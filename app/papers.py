@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.arxiv import ids, taxonomy
 from app.arxiv.entries import Author
-from app.errors import NotFound
+from app.errors import InvalidInput, NotFound
 from app.models import Announcement, Paper, PaperEntry
 
 
@@ -194,6 +194,12 @@ def _row(record: PaperRecord) -> dict[str, Any]:
     return row
 
 
+def check_period(from_: date | None, to: date | None) -> None:
+    """Raise ``InvalidInput`` for a period that ends before it begins: it would look like a quiet time."""
+    if from_ is not None and to is not None and from_ > to:
+        raise InvalidInput(f"The period begins on {from_}, after its end on {to}.")
+
+
 @dataclass(frozen=True, slots=True)
 class PaperFilter:
     """Which papers to list; unset conditions do not restrict."""
@@ -212,6 +218,7 @@ async def list_papers(
     ``category`` finds papers that carry the category (under any of its names) or were announced in it; with
     ``announced_from`` or ``announced_to`` it means announced there in that period, both days included.
     """
+    check_period(wanted.announced_from, wanted.announced_to)
     query = select(Paper).where(*_conditions(wanted)).order_by(Paper.order_key.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(Paper.order_key < before)

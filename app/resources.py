@@ -26,15 +26,30 @@ async def open_database_url(settings: Settings, *, progress: Callable[[str], Non
         yield settings.database_url.get_secret_value()
         return
     server = EmbeddedPostgres(settings.data_dir, progress=progress)
-    await asyncio.to_thread(server.start)
-    watch = asyncio.create_task(_keep_running(server), name="embedded postgres")
     try:
-        yield server.url()
+        await _in_thread(server.start)
+        watch = asyncio.create_task(_keep_running(server), name="embedded postgres")
+        try:
+            yield server.url()
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
     finally:
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
-        await asyncio.to_thread(server.stop)
+        # Before it starts, and after it was stopped, this does nothing.
+        await _in_thread(server.stop)
+
+
+async def _in_thread(function: Callable[[], object]) -> None:
+    """Call ``function`` in a thread and wait for its end even when cancelled.
+
+    A thread cannot be stopped: one that was left behind would go on starting the server while its folder is removed.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        await asyncio.shield(running)
+    finally:
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def _keep_running(server: EmbeddedPostgres) -> None:
@@ -42,7 +57,7 @@ async def _keep_running(server: EmbeddedPostgres) -> None:
     while True:
         await asyncio.sleep(WATCH_EVERY)
         try:
-            await asyncio.to_thread(server.ensure)
+            await _in_thread(server.ensure)
         except ConfigurationError as error:
             logger.error("the embedded database does not come back: %s", error.detail)
 

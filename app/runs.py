@@ -48,8 +48,9 @@ async def fail_run(session: AsyncSession, run_id: int, error: ZhaiyaoError, *, h
 
 
 async def end_run(session: AsyncSession, run_id: int, **values: Any) -> None:
-    """Record how a run ended."""
-    await session.execute(update(Ingestion).where(Ingestion.id == run_id).values(finished_at=func.now(), **values))
+    """Record how a run ended; what somebody else thought of it meanwhile (``interrupted``) is forgotten."""
+    ended = {"reason": None, "detail": None} | values
+    await session.execute(update(Ingestion).where(Ingestion.id == run_id).values(finished_at=func.now(), **ended))
 
 
 async def list_runs(

@@ -42,6 +42,7 @@ async def serve(tools: Tools, listening: socket.socket) -> None:
         access_log=tools.settings.log_level == "debug",
         timeout_graceful_shutdown=5,
         server_header=False,
+        ws="none",
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listening]), name="uvicorn")

@@ -7,7 +7,7 @@ with status ``pending``, and whoever inserts it enqueues its job in the same tra
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFound
@@ -120,7 +120,7 @@ async def fail(session: AsyncSession, summary_id: int, reason: str) -> None:
 async def waiting(session: AsyncSession, arxiv_ids: Iterable[str], language: str) -> list[int]:
     """The summaries of these papers in this language that are still to be made."""
     query = select(Summary.id).where(
-        Summary.arxiv_id.in_(list(arxiv_ids)),
+        _of(arxiv_ids),
         Summary.language == language,
         Summary.status.in_([SummaryStatus.PENDING, SummaryStatus.RUNNING]),
     )
@@ -146,7 +146,7 @@ async def current(session: AsyncSession, papers: dict[str, Paper], language: str
     wanted = Summary.language == language
     if _is_english(language):
         wanted |= Summary.tldr_en.is_not(None)
-    rows = await session.scalars(select(Summary).where(Summary.arxiv_id.in_(list(papers)), wanted))
+    rows = await session.scalars(select(Summary).where(_of(papers), wanted))
     best: dict[str, tuple[tuple[object, ...], Current]] = {}
     for row in rows:
         stale = is_stale(row, papers[row.arxiv_id])
@@ -174,6 +174,11 @@ def is_stale(summary: Summary, paper: Paper) -> bool:
     Where a version is not known it counts as the first.
     """
     return summary.abstract_hash != paper.abstract_hash and (summary.paper_version or 1) != (paper.version or 1)
+
+
+def _of(arxiv_ids: Iterable[str]) -> ColumnElement[bool]:
+    # One array, because Postgres takes no more than 32,767 parameters, and an archive's year has more papers.
+    return Summary.arxiv_id == any_(literal(list(arxiv_ids), ARRAY(Text)))
 
 
 def _is_english(language: str) -> bool:

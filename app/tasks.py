@@ -60,6 +60,9 @@ def _register(app: procrastinate.App, tools: Tools, kind: JobKind, handler: Hand
     async def run(context: JobContext, /, **args: Any) -> None:
         job_id, attempts = context.job.id, context.job.attempts
         assert job_id is not None
+        if context.job.queueing_lock is not None:
+            async with tools.database.transaction() as session:
+                await jobs.release_queueing_lock(session, job_id)
         try:
             result = await handler(tools, job_id=job_id, **args)
         except ZhaiyaoError as error:
@@ -183,13 +186,12 @@ async def due_polls(session: AsyncSession, tools: Tools, now: datetime) -> list[
         return []
     today = eastern.date()
     followed = await channels.followed_categories(session, tools.settings.categories)
-    return [
-        ingest_job(category, queueing_lock=f"poll:{category}")
-        for category in followed
-        if not await listings.is_settled(session, category, today)
-    ]
+    return [ingest_job(category) for category in followed if not await listings.is_settled(session, category, today)]
 
 
-def ingest_job(category: str, *, queueing_lock: str | None = None) -> NewJob:
-    """The job that reads a listing; all of them take turns, because arXiv asks for one connection at a time."""
-    return NewJob(JobKind.INGEST, {"category": category}, lock="arxiv", queueing_lock=queueing_lock, priority=1)
+def ingest_job(category: str) -> NewJob:
+    """The job that reads a listing; one of a category waits at a time.
+
+    All of them take turns, because arXiv asks for one connection at a time.
+    """
+    return NewJob(JobKind.INGEST, {"category": category}, lock="arxiv", queueing_lock=f"ingest:{category}", priority=1)

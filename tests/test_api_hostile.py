@@ -464,8 +464,6 @@ async def test_many_errors_are_counted_and_the_first_ones_listed(service: Servic
         "::ffff:203.0.113.9",
         "2001:db8::1",
         "0.0.0.0",
-        "localhost",
-        "testclient",
         "",
     ],
 )
@@ -631,10 +629,10 @@ async def test_digests_while_the_papers_change(client: httpx.AsyncClient, tools:
     assert (await counts(tools))["revisions"] == last["revision"]
 
 
-async def test_twenty_ask_for_a_listing(service: Service) -> None:
+async def test_twenty_who_ask_for_a_listing_share_one_job(service: Service) -> None:
     answers = await asyncio.gather(*(service.client.post("/v1/ingestions", json=INGESTION) for _ in range(20)))
     jobs = [ok(answer, 202)["id"] for answer in answers]
-    assert len(set(jobs)) == 20
+    assert len(set(jobs)) == 1
     for answer, job in zip(answers, jobs, strict=True):
         assert answer.headers["location"] == f"/v1/jobs/{job}"
 

@@ -164,9 +164,9 @@ async def test_an_empty_weekend_feed_is_empty_and_takes_nothing_away(
     ]
 
 
-async def test_a_full_feed_counts_as_truncated(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work) -> None:
+async def test_a_full_feed_counts_as_truncated(client: httpx.AsyncClient, fake_arxiv: FakeArxiv, tools: Tools) -> None:
     fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, *(Item(f"2601.{n}") for n in range(90001, 92001))))
-    assert (await read(client, work))["result"]["state"] == "truncated"
+    assert (await ingest(tools, "cs.CL")).state == "truncated"
     assert (await get(client, "/v1/listings"))["items"][0]["announced"] == 2000
 
 

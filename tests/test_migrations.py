@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import alembic.command
+import alembic.script
 import httpx
 import psycopg
 import pytest
@@ -22,6 +23,11 @@ TYPES = "SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
 def rows(url: str, query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url) as connection:
         return connection.execute(query).fetchall()
+
+
+def test_the_newest_migration_is_alembic_s_only_head() -> None:
+    script = alembic.script.ScriptDirectory.from_config(alembic_config("postgresql://nowhere"))
+    assert script.get_heads() == [head()]
 
 
 def test_up_check_down_up(empty_database_url: str) -> None:

@@ -91,7 +91,6 @@ async def test_a_category_is_found_under_any_of_its_names(library: Service, cate
         ({"announced_from": "2026-01-15"}, [OLD_WITH_CLASS, OLD]),
         ({"announced_to": "2026-01-13"}, [CROSS, NEW]),
         ({"announced_from": "2026-01-16"}, []),
-        ({"announced_from": "2026-01-15", "announced_to": "2026-01-13"}, []),
         ({"announced_from": "0001-01-01", "announced_to": "9999-12-31", "category": "cs.CL"}, [CROSS, NEW]),
         # In the category *and* on that day, not the one here and the other there.
         ({"category": "cs.CL", "announced_from": "2026-01-14"}, [NEW]),
@@ -101,6 +100,12 @@ async def test_a_category_is_found_under_any_of_its_names(library: Service, cate
 )
 async def test_a_period_is_one_of_announcements(library: Service, params: dict[str, str], expected: list[str]) -> None:
     assert await found(library.client, **params) == expected
+
+
+@pytest.mark.parametrize("path", ["/v1/papers", "/v1/listings"])
+async def test_a_period_that_ends_before_it_begins_is_refused(library: Service, path: str) -> None:
+    answer = await library.client.get(path, params={"announced_from": "2026-01-15", "announced_to": "2026-01-13"})
+    assert "after its end" in problem(answer, 422, "invalid_input")["detail"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from app.api.deps import SessionDep
 from app.api.paging import DAY_AND_TEXT, NUMBER, Cursor, Limit, decode, encode, link_next
 from app.api.schemas import Day, IngestionCreate, IngestionRead, JobRead, ListingRead, Page
 from app.arxiv import taxonomy
-from app.jobs import enqueue, get_job
+from app.jobs import enqueue_or_find, get_job
 from app.listings import ListingFilter
 from app.models import ListingState, RunState
 from app.tasks import ingest_job
@@ -44,12 +44,12 @@ async def list_listings(
 
 @router.post("/ingestions", status_code=202, summary="Read a listing now")
 async def create_ingestion(body: IngestionCreate, response: Response, session: SessionDep) -> JobRead:
-    """Enqueues a job that reads the category's listing from arXiv.
+    """Enqueues a job that reads the category's listing from arXiv, or gives the one that is waiting already.
 
     `GET /v1/jobs/{id}` (its address is in `Location`) says how it went.
     """
     category = taxonomy.canonical(body.category)
-    [job_id] = await enqueue(session, [ingest_job(category)])
+    job_id = await enqueue_or_find(session, ingest_job(category))
     response.headers["Location"] = f"/v1/jobs/{job_id}"
     return JobRead.of(await get_job(session, job_id))
 

@@ -274,7 +274,7 @@ def _unusable(files: Files, error: OSError) -> ConfigurationError:
     reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
     return ConfigurationError(
         f"The data folder {files.data_dir} cannot be used ({reason}): set ZHAIYAO_DATA_DIR to a"
-        " folder that you may write to and that has free space."
+        " folder that you may write to and that has free space. Example: ZHAIYAO_DATA_DIR=/var/lib/zhaiyao"
     )
 
 

@@ -119,6 +119,7 @@ async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser)
 
     Raises ``UnknownPapers`` or ``ListingNotRead``; nothing is stored then.
     """
+    await summaries.hold_still(session)
     selection = await _select(session, wanted)
     digest, created = await _digest_row(session, wanted, selection.title)
     stored = await papers.find_papers(session, selection.announced)

@@ -90,8 +90,21 @@ async def begin(session: AsyncSession, summary_id: int) -> Task | None:
     return Task(paper.arxiv_id, summary.language, PaperText(paper.arxiv_id, paper.title, paper.abstract))
 
 
+# A digest that is being composed reads summaries and writes what it read; a summary that ends looks for digests that wait
+# for it. Side by side, each could miss the other, and the digest would show "pending" for ever. So composing excludes the
+# ends of summaries, which do not exclude each other.
+_HOLD_STILL = text("SELECT pg_advisory_xact_lock(hashtext('summaries'))")
+_BEFORE_AN_END = text("SELECT pg_advisory_xact_lock_shared(hashtext('summaries'))")
+
+
+async def hold_still(session: AsyncSession) -> None:
+    """Let no summary end until this transaction has: what it reads of them is what it writes."""
+    await session.execute(_HOLD_STILL)
+
+
 async def finish(session: AsyncSession, summary_id: int, draft: SummaryDraft) -> None:
     """Store a summary that was made."""
+    await session.execute(_BEFORE_AN_END)
     await session.execute(
         update(Summary)
         .where(Summary.id == summary_id)
@@ -110,6 +123,7 @@ async def finish(session: AsyncSession, summary_id: int, draft: SummaryDraft) ->
 
 async def fail(session: AsyncSession, summary_id: int, reason: str) -> None:
     """Record why a summary could not be made; the paper stays in its digests with this status."""
+    await session.execute(_BEFORE_AN_END)
     await session.execute(
         update(Summary)
         .where(Summary.id == summary_id, Summary.status != SummaryStatus.DONE)

@@ -578,7 +578,7 @@ def test_digest_writes_every_format_or_says_why_not(stage: Stage) -> None:
     url, folder = stage.database(), stage.folder
     zhaiyao = stage.zhaiyao(database_url=url)
     early = zhaiyao.run("digest", "cs.CL")
-    assert early.sentence.startswith("No listing of cs.CL has been read yet")
+    assert early.sentence.startswith("No listing of cs.CL was read yet")
     assert early.out == ""
     assert zhaiyao.run("ingest", "cs.CL", "--from", write(folder / "good.xml", LISTING)).code == 0
 

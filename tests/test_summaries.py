@@ -1,5 +1,6 @@
 """Summaries: the extractive summariser, and how a digest gains from summaries that arrive later."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -8,11 +9,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from app import digests, summaries
 from app.archive import import_archive
 from app.ingestion import Tools, ingest
 from app.llm import PaperText, SummariserError, SummaryDraft
 from app.llm.extractive import ExtractiveSummariser, pick_sentence, split_sentences
+from app.tasks import summarize
 from app.worker import work_off
 from tests.fake_arxiv import FakeArxiv
 from tests.feeds import TUESDAY, WEDNESDAY, Item, rss
@@ -156,8 +160,6 @@ async def test_a_replacement_with_another_abstract_is_summarised_anew(
 async def test_running_twice_makes_no_second_summary(
     tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
 ) -> None:
-    from sqlalchemy import text
-
     for _ in range(2):
         await ask(client, fake_arxiv, work, Item("2601.95001"))
         await new_digest(client)
@@ -199,3 +201,22 @@ async def test_a_translation_outlives_a_listing_that_completes_or_replaces_its_p
         )
         [item] = (await new_digest(client, language="zh"))["items"]
         assert (item["version"], item["tldr"], item["summary"]["stale"]) == (version, "一句。", stale)
+
+
+async def test_a_summary_that_ends_while_a_digest_is_composed_is_not_missed(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv
+) -> None:
+    fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY, Item("2601.95001")))
+    await ingest(tools, "cs.CL")
+    wanted = digests.Wanted(language="zh", channel="cs.CL", from_=TUESDAY, to=TUESDAY)
+    async with tools.database.transaction() as session:
+        composed = (await digests.compose(session, wanted, tools.summariser)).document
+        [summary_id] = await summaries.waiting(session, ["2601.95001"], "zh")
+        # The digest has read "pending" and is not committed yet; the summary ends in this very moment.
+        ending = asyncio.create_task(summarize(tools, summary_id=summary_id))
+        await asyncio.sleep(0.3)
+        assert not ending.done()
+    assert (await ending)["status"] == "done"
+    async with tools.database.transaction() as session:
+        query = text("SELECT args FROM procrastinate_jobs WHERE task_name = 'compose' AND args ? 'digest_id'")
+        assert list(await session.scalars(query)) == [{"digest_id": composed.id}]

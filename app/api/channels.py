@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from app import channels, digests
 from app.api.deps import SessionDep
 from app.api.digests import RENDERED, FormatName, rendered
+from app.api.fields import Language
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import ChannelCreate, ChannelRead, Language, Page
+from app.api.schemas import ChannelCreate, ChannelRead, Page
 from app.channels import NewChannel
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])

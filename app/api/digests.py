@@ -7,8 +7,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import digests
 from app.api.deps import SessionDep, ToolsDep
+from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import DigestCreate, DigestListed, DigestRead, Language, Page
+from app.api.schemas import DigestCreate, DigestListed, DigestRead, Page
 from app.listings import today_eastern
 from app.render import FORMATS, render
 from app.render.document import DigestDocument

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import listings, runs
 from app.api.deps import SessionDep
+from app.api.fields import Day
 from app.api.paging import DAY_AND_TEXT, NUMBER, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import Day, IngestionCreate, IngestionRead, JobRead, ListingRead, Page
+from app.api.schemas import IngestionCreate, IngestionRead, JobRead, ListingRead, Page
 from app.arxiv import taxonomy
 from app.jobs import enqueue_or_find, get_job
 from app.listings import ListingFilter

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import papers
 from app.api.deps import SessionDep
+from app.api.fields import Day
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import Day, Page, PaperDetail, PaperRead
+from app.api.schemas import Page, PaperDetail, PaperRead
 from app.arxiv import ids, taxonomy
 from app.errors import InvalidInput
 from app.papers import PaperFilter

@@ -1,62 +1,29 @@
-"""Digests: which papers, in which order, with which summaries, frozen as a revision.
+"""Composing: which papers, in which order, with which summaries, frozen as a revision.
 
-A digest's id is made from what was asked for, so that asking twice gives the same digest. Composing it again writes a
-new revision only if its content has changed; a revision, once written, never changes.
+A new revision is written only if the content has changed; once written, it never changes.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
-from pydantic import TypeAdapter
-from sqlalchemy import ARRAY, BigInteger, any_, insert, literal, select, text
+from sqlalchemy import ARRAY, BigInteger, any_, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import archive_record, listings, papers, summaries
 from app.arxiv import ids
 from app.channels import get_channel
-from app.errors import Conflict, InvalidInput, ListingNotRead, NotFound, UnknownPapers
+from app.digests.stored import ITEM, RECEIPT, build_document
+from app.digests.wanted import Wanted, names_of
+from app.errors import ListingNotRead, UnknownPapers
 from app.llm import Summariser
-from app.models import (
-    Channel,
-    Digest,
-    DigestItem,
-    DigestRevision,
-    ListingState,
-    Paper,
-    PaperEntry,
-    SummaryStatus,
-)
+from app.models import Digest, DigestItem, DigestRevision, ListingState, Paper, PaperEntry, SummaryStatus
 from app.render import document
 from app.render.document import DigestDocument, Receipt
 from app.summaries import Current
-
-MAX_PAPERS = 5_000
-"""Papers that one ad hoc digest may name."""
-
-_ITEM: TypeAdapter[document.DigestItem] = TypeAdapter(document.DigestItem)
-_RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a digest is asked to hold: a channel's period, or named papers."""
-
-    language: str
-    channel: str | None = None
-    from_: date | None = None
-    to: date | None = None
-    paper_ids: tuple[str, ...] | None = None
-    title: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The digest's public id: the same question always has the same."""
-        question = [self.language, self.channel, str(self.from_), str(self.to), self.paper_ids, self.title]
-        return hashlib.sha256(json.dumps(question, ensure_ascii=False).encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,51 +34,12 @@ class Composed:
     created: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The papers of a digest before they are looked up: announce type by id, None for an ad hoc digest."""
 
     announced: dict[str, str | None]
     title: str
-    states: list[str] = field(default_factory=list)
-
-
-async def channel_digest(
-    session: AsyncSession,
-    slug: str,
-    *,
-    language: str | None,
-    default_language: str,
-    from_: date | None = None,
-    to: date | None = None,
-    today: date,
-) -> Wanted:
-    """What a channel's digest of a period holds; without one, of its newest announced day.
-
-    Raises ``NotFound``, ``InvalidInput`` for a period in the future or upside down, ``ListingNotRead``.
-    """
-    channel = await get_channel(session, slug)
-    if from_ is None and to is None:
-        from_ = to = await listings.latest_announced_on(session, _names(channel))
-        if from_ is None:
-            raise ListingNotRead(
-                f"No listing of {', '.join(channel.categories)} was read yet; POST /v1/ingestions or 'zhaiyao ingest' reads one."
-            )
-    from_, to = from_ or to, to or from_
-    assert from_ is not None
-    assert to is not None
-    papers.check_period(from_, to)
-    if to > today:
-        raise InvalidInput(f"{to} lies in the future: today's batch date (US Eastern) is {today}.")
-    return Wanted(language=language or channel.language or default_language, channel=channel.slug, from_=from_, to=to)
-
-
-def adhoc_digest(paper_ids: Sequence[str], *, language: str, title: str | None) -> Wanted:
-    """What a digest over named papers holds; ids in any form, one named twice counts once. ``InvalidArxivId``."""
-    canonical = tuple(dict.fromkeys(ids.parse(paper_id).id for paper_id in paper_ids))
-    if not canonical:
-        raise InvalidInput("paper_ids is empty; name at least one paper.")
-    return Wanted(language=language, paper_ids=canonical, title=title)
 
 
 async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser) -> Composed:
@@ -133,7 +61,7 @@ async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser)
     items = await _items(session, stored, selection, chosen, wanted.language)
     receipt = _receipt(selection, stored, items)
     revision = await _write_revision(session, digest, items, receipt)
-    return Composed(_document(digest, revision, receipt, items), created)
+    return Composed(build_document(digest, revision, receipt, items), created)
 
 
 async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
@@ -144,7 +72,7 @@ async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
     assert wanted.from_ is not None
     assert wanted.to is not None
     channel = await get_channel(session, wanted.channel)
-    found = await listings.find_listings(session, _names(channel), wanted.from_, wanted.to)
+    found = await listings.find_listings(session, names_of(channel), wanted.from_, wanted.to)
     read = [listing for listing in found if listing.state != ListingState.FAILED]
     period = str(wanted.from_) if wanted.from_ == wanted.to else f"{wanted.from_} – {wanted.to}"
     if not read:
@@ -162,10 +90,6 @@ async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
         arxiv_id: kind for arxiv_id, kind in strongest.items() if kind in channel.announce_types
     }
     return Selection(kept, f"{channel.title}, {period}")
-
-
-def _names(channel: Channel) -> list[str]:
-    return sorted({name for category in channel.categories for name in listings.taxonomy_names(category)})
 
 
 async def _digest_row(session: AsyncSession, wanted: Wanted, title: str) -> tuple[Digest, bool]:
@@ -281,7 +205,7 @@ async def _write_revision(
     session: AsyncSession, digest: Digest, items: Sequence[document.DigestItem], receipt: Receipt
 ) -> DigestRevision:
     """The newest revision if the content is still the same, else a new one."""
-    contents = [_ITEM.dump_python(item, mode="json") for item in items]
+    contents = [ITEM.dump_python(item, mode="json") for item in items]
     content_hash = hashlib.sha256(
         json.dumps([asdict(receipt), contents], ensure_ascii=False, sort_keys=True).encode()
     ).hexdigest()
@@ -293,7 +217,7 @@ async def _write_revision(
         digest_id=digest.id,
         revision=digest.revision,
         content_hash=content_hash,
-        receipt=_RECEIPT.dump_python(receipt, mode="json"),
+        receipt=RECEIPT.dump_python(receipt, mode="json"),
         created_at=datetime.now(UTC),
     )
     session.add(revision)
@@ -312,114 +236,3 @@ async def _write_revision(
     if rows:
         await session.execute(insert(DigestItem), rows)
     return revision
-
-
-def _document(
-    digest: Digest, revision: DigestRevision, receipt: Receipt, items: Sequence[document.DigestItem]
-) -> DigestDocument:
-    period = document.Period(digest.period_from, digest.period_to) if digest.period_from and digest.period_to else None
-    return DigestDocument(
-        id=digest.id,
-        channel=digest.channel,
-        title=digest.title,
-        period=period,
-        language=digest.language,
-        revision=revision.revision,
-        created_at=revision.created_at,
-        receipt=receipt,
-        items=tuple(items),
-    )
-
-
-async def get_digest(session: AsyncSession, digest_id: str, revision: int | None = None) -> DigestDocument:
-    """A digest's newest revision, or the one asked for; ``NotFound``."""
-    digest = await session.get(Digest, digest_id)
-    if digest is None:
-        raise NotFound(f"There is no digest {digest_id[:80]!r}.")
-    number = revision if revision is not None else digest.revision
-    row = await session.get(DigestRevision, (digest.id, number))
-    if row is None:
-        raise NotFound(f"The digest {digest.id} has no revision {number}; its newest is {digest.revision}.")
-    contents = await session.scalars(
-        select(DigestItem.content)
-        .where(DigestItem.digest_id == digest.id, DigestItem.revision == number)
-        .order_by(DigestItem.position)
-    )
-    items = [_ITEM.validate_python(content) for content in contents]
-    return _document(digest, row, _RECEIPT.validate_python(row.receipt), items)
-
-
-async def latest_digest(session: AsyncSession, slug: str, language: str | None) -> DigestDocument:
-    """A channel's newest digest, in ``language`` if one is asked for; ``NotFound`` if there is none yet."""
-    channel = await get_channel(session, slug)
-    query = select(Digest.id).where(Digest.channel == channel.slug)
-    if language is not None:
-        query = query.where(Digest.language == language)
-    newest = await session.scalar(query.order_by(Digest.period_to.desc(), Digest.position.desc()).limit(1))
-    if newest is None:
-        in_language = f" in {language}" if language else ""
-        raise NotFound(
-            f"The channel {channel.slug} has no digest{in_language} yet; one is composed when a listing of "
-            f"{', '.join(channel.categories)} is read, or by POST /v1/digests."
-        )
-    return await get_digest(session, newest)
-
-
-async def list_digests(
-    session: AsyncSession,
-    *,
-    limit: int,
-    before: int | None = None,
-    channel: str | None = None,
-    language: str | None = None,
-) -> tuple[list[tuple[Digest, Receipt]], int | None]:
-    """A page of digests with the receipts of their newest revisions, the last created first; the number to continue.
-
-    ``NotFound`` for a channel that does not exist.
-    """
-    query = (
-        select(Digest, DigestRevision.receipt)
-        .join(
-            DigestRevision,
-            (DigestRevision.digest_id == Digest.id) & (DigestRevision.revision == Digest.revision),
-        )
-        .order_by(Digest.position.desc())
-        .limit(limit + 1)
-    )
-    if before is not None:
-        query = query.where(Digest.position < before)
-    if channel is not None:
-        query = query.where(Digest.channel == (await get_channel(session, channel)).slug)
-    if language is not None:
-        query = query.where(Digest.language == language)
-    rows = [(digest, _RECEIPT.validate_python(receipt)) for digest, receipt in await session.execute(query)]
-    return rows[:limit], rows[limit - 1][0].position if len(rows) > limit else None
-
-
-async def wanted_again(session: AsyncSession, digest_id: str) -> Wanted:
-    """What an existing digest was asked to hold, to compose it again; ``NotFound``."""
-    digest = await session.get(Digest, digest_id)
-    if digest is None:
-        raise NotFound(f"There is no digest {digest_id[:80]!r}.")
-    paper_ids = tuple(digest.paper_ids) if digest.paper_ids is not None else None
-    # The title is part of an ad hoc digest's question only if the caller gave one: both readings are tried.
-    for title in (None, digest.title):
-        wanted = Wanted(digest.language, digest.channel, digest.period_from, digest.period_to, paper_ids, title)
-        if wanted.id == digest.id:
-            return wanted
-    raise Conflict(f"The digest {digest_id} was made by an older release and cannot be composed again.")
-
-
-_WAITING = text(
-    """
-    SELECT DISTINCT item.digest_id
-    FROM digest_items AS item
-    JOIN digests AS digest ON digest.id = item.digest_id AND digest.revision = item.revision
-    WHERE item.arxiv_id = :arxiv_id AND item.summary_status <> 'done'
-    """
-)
-
-
-async def waiting_for(session: AsyncSession, arxiv_id: str) -> list[str]:
-    """The digests whose newest revision shows this paper without a summary."""
-    return list(await session.scalars(_WAITING, {"arxiv_id": arxiv_id}))

@@ -1,0 +1,35 @@
+"""Kinds of fields that several requests have, with the rules for what they may hold."""
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from app.config import check_language
+
+# Line and paragraph breaks, other control characters, and the marks that turn the direction of the text around them.
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _no_control_characters(value: str) -> str:
+    if _NOT_IN_A_LINE.search(value):
+        raise ValueError("control characters are not allowed; give one line of text")
+    return value
+
+
+def _only_a_day(value: Any) -> Any:
+    # Left alone, pydantic reads numbers as seconds since 1970 and cuts the time off an instant.
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise ValueError("write a day like 2026-01-13")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"the calendar has no day {value}; write one like 2026-01-13") from None
+
+
+Language = Annotated[
+    str, AfterValidator(check_language), Field(max_length=20, description="BCP 47, such as `zh`, `en` or `zh-Hant`")
+]
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control_characters)]
+Day = Annotated[date, BeforeValidator(_only_a_day)]

@@ -1,0 +1,36 @@
+"""The command line: parse, call, print. Results go to standard output, everything else to standard error."""
+
+import errno
+import os
+import sys
+from typing import NoReturn
+
+from app.cli import content, operation, services
+from app.cli.common import InterruptionError, app, err
+from app.errors import ZhaiyaoError
+
+__all__ = ["app", "content", "main", "operation", "services"]
+
+
+def main() -> NoReturn:
+    """Run the command line; an error that we know is one sentence on standard error and exit code 1."""
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except ZhaiyaoError as error:
+        err.print(f"zhaiyao: {error.detail}", soft_wrap=True)
+    except (InterruptionError, KeyboardInterrupt):
+        err.print("zhaiyao: interrupted; what was stored stays, and the same command continues.", soft_wrap=True)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        # Nobody reads our output any more (`| head`), or there is no room for it. It is pointed elsewhere, so that
+        # Python's own flush at the end does not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            err.print("zhaiyao: the output cannot be written: no space is left on the device.", soft_wrap=True)
+    sys.exit(1)

@@ -1,0 +1,122 @@
+"""What the commands share: the application, options, running to the end or to a signal, saying and printing."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app import log
+from app.config import Settings, check_language, load_settings
+from app.errors import ZhaiyaoError
+
+app = typer.Typer(
+    name="zhaiyao",
+    help="Digests of new arXiv papers: follow the listings, store every paper, summarise, serve.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+T = TypeVar("T")
+err = Console(stderr=True, highlight=False, markup=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on [ZHAIYAO_HOST, 127.0.0.1].")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on [ZHAIYAO_PORT, 8000].")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", dir_okay=False)]
+
+
+class InterruptionError(Exception):
+    """A signal ended the command. Typer would leave without a word on a ``KeyboardInterrupt``."""
+
+
+def settings_of(**overrides: Any) -> Settings:
+    settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    log.configure(settings.log_level)
+    return settings
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` to its end. SIGTERM cancels it as Ctrl-C does, so that whatever it has opened is closed in order."""
+
+    async def interruptible() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(interruptible())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise InterruptionError from None
+
+
+def run_service(work: Coroutine[Any, Any, None]) -> None:
+    """Run what runs for ever: a signal is its ordinary end."""
+    with suppress(InterruptionError):
+        run_to_end(work)
+
+
+def say(text: str) -> None:
+    err.print(f"· {text}", soft_wrap=True)
+
+
+@asynccontextmanager
+async def open_work(settings: Settings) -> AsyncIterator[tuple[Any, str]]:
+    """The tools and the database's address. Our own embedded database is migrated; another's is only checked."""
+    from app.db import upgrade
+    from app.resources import open_database_url, open_tools
+
+    async with open_database_url(settings, progress=say) as url:
+        if settings.database_url is None:
+            await asyncio.to_thread(upgrade, url)
+        async with open_tools(settings, url) as tools:
+            yield tools, url
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Any]:
+    """A progress bar on a terminal's standard error; gives a function that takes how many are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _a_language(value: str | None) -> str | None:
+    try:
+        return check_language(value) if value is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Language = Annotated[str | None, typer.Option(callback=_a_language, help="BCP 47, such as zh or en.")]
+Format = Annotated[str, typer.Option(help="md, html or json.")]
+Style = Annotated[str | None, typer.Option(help="classic, for md: the older system's bytes.")]
+
+
+def write(document: Any, format: str, style: str | None, output: Path | None) -> None:
+    from app.render import render
+
+    put(render(document, format, style), output)
+
+
+def put(text: str, output: Path | None) -> None:
+    """Write to ``output``, or to standard output, as UTF-8 whatever the terminal's encoding is."""
+    if output is None:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output.write_bytes(text.encode())
+    except OSError as error:
+        raise ZhaiyaoError(f"{output} cannot be written: {error.strerror or error}.") from error
+    say(f"wrote {output}")

@@ -1,0 +1,157 @@
+"""Commands that bring papers in and digests out: ingest, import, digest."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.common import (
+    Format,
+    Json,
+    Language,
+    Output,
+    Style,
+    app,
+    bar,
+    err,
+    open_work,
+    run_to_end,
+    settings_of,
+    write,
+)
+from app.errors import ZhaiyaoError
+
+
+@app.command()
+def ingest(
+    categories: Annotated[
+        list[str], typer.Argument(metavar="CATEGORY…", help="Categories or archives, such as cs.CL.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE_OR_URL", help="Read this document instead; - is standard input."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read listings now: from arXiv, or from a saved feed (offline)."""
+    settings = settings_of()
+
+    async def run() -> list[dict[str, Any]]:
+        from app.ingestion import ingest as ingest_listing
+
+        results: list[dict[str, Any]] = []
+        async with open_work(settings) as (tools, _):
+            for category in categories:
+                try:
+                    stored = await ingest_listing(tools, category, source=source)
+                except ZhaiyaoError as error:
+                    results.append({"category": category, "error": error.detail, "code": error.code, **error.extra})
+                else:
+                    shown = {
+                        "category": stored.category,
+                        "announced_on": str(stored.announced_on),
+                        "state": stored.state,
+                    }
+                    results.append(shown | stored.counts())
+        return results
+
+    results = run_to_end(run())
+    if as_json:
+        print(json.dumps(results, ensure_ascii=False))
+    for result in results:
+        if "error" in result:
+            err.print(f"zhaiyao: {result['category']}: {result['error']}", soft_wrap=True)
+        elif not as_json:
+            print(
+                f"{result['category']} of {result['announced_on']}: {result['state']}, {result['items']} items, "
+                f"{result['papers_created']} papers new, {result['papers_changed']} changed, "
+                f"{result['announcements_created']} announcements new"
+            )
+    if any("error" in result for result in results):
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="The folder that holds papers/YY/MM/ID.json, or one such file.")],
+    as_json: Json = False,
+) -> None:
+    """Import an older archive; interrupted and run again, it continues."""
+    settings = settings_of()
+
+    async def run() -> Any:
+        from app.archive import find_files, import_archive
+
+        total = len(find_files(path))
+        async with open_work(settings) as (tools, _):
+            with bar("importing", total) as advance:
+                return await import_archive(tools.database, path, progress=lambda report: advance(report.read))
+
+    report = run_to_end(run())
+    counts = report.counts()
+    for broken in report.broken:
+        err.print(f"zhaiyao: {broken.path} was skipped: {broken.reason}.", soft_wrap=True)
+    if as_json:
+        print(json.dumps(counts | {"broken_files": {str(one.path): one.reason for one in report.broken}}))
+    else:
+        print(
+            f"{counts['read']} files: {counts['papers_created']} papers new, {counts['papers_changed']} changed, "
+            f"{counts['unchanged']} already there; {counts['summaries']} summaries new; "
+            f"{counts['cut_abstracts']} abstracts are cut; {counts['broken']} files broken"
+        )
+    if report.broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def digest(
+    channel: Annotated[str, typer.Argument(help="A channel, such as cs.CL.")],
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Batch date, US Eastern [the newest that is announced]."),
+    ] = None,
+    language: Language = None,
+    format: Format = "md",
+    style: Style = None,
+    output: Output = None,
+) -> None:
+    """Compose a channel's digest, with the summaries that it lacks, and print it."""
+    settings = settings_of()
+    from app.render import check_format
+
+    check_format(format, style)
+
+    async def run() -> Any:
+        async with open_work(settings) as (tools, _):
+            return await _compose(tools, channel, day.date() if day else None, language)
+
+    write(run_to_end(run()), format, style, output)
+
+
+async def _compose(tools: Any, channel: str, day: date | None, language: str | None) -> Any:
+    from app import digests, summaries
+    from app.listings import today_eastern
+    from app.tasks import summarize
+
+    async with tools.database.transaction() as session:
+        wanted = await digests.channel_digest(
+            session,
+            channel,
+            language=language,
+            default_language=tools.settings.languages[0],
+            from_=day,
+            to=day,
+            today=today_eastern(datetime.now(UTC)),
+        )
+        document = (await digests.compose(session, wanted, tools.summariser)).document
+        waiting = await summaries.waiting(session, [item.arxiv_id for item in document.items], wanted.language)
+    if not waiting:
+        return document
+    with bar("summarising", len(waiting)) as advance:
+        for done, summary_id in enumerate(waiting, 1):
+            await summarize(tools, summary_id=summary_id)
+            advance(done)
+    async with tools.database.transaction() as session:
+        return (await digests.compose(session, wanted, tools.summariser)).document

@@ -110,10 +110,11 @@ async def _save(
 async def _digests_to_compose(
     session: AsyncSession, settings: Settings, feed: Feed, named: Sequence[str]
 ) -> list[NewJob]:
-    wanted = {name: None for name in named if await channels.find_channel(session, name)}
-    touched: dict[str, str | None] = dict(wanted)
+    touched: dict[str, str | None] = {name: None for name in named if await channels.find_channel(session, name)}
     for channel in await channels.own_channels(session):
-        if set(channel.categories) & set(named):
+        # A channel of an archive takes part in the listings of each of its categories.
+        taken = {name for category in channel.categories for name in listings.taxonomy_names(category)}
+        if taken & set(named):
             touched[channel.slug] = channel.language
     return [
         compose_job(slug, feed.announced_on.isoformat(), language)

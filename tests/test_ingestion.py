@@ -258,3 +258,14 @@ async def test_polling_stops_once_the_day_is_read_and_follows_own_channels(
 def test_the_interval_may_not_be_shorter_for_arxiv_itself() -> None:
     with pytest.raises(ValueError, match="every 3 seconds"):
         Settings(arxiv_interval="1", _env_file=None)
+
+
+async def test_a_channel_of_an_archive_is_composed_when_one_of_its_categories_is_read(
+    client: httpx.AsyncClient, fake_arxiv: FakeArxiv, work: Work
+) -> None:
+    await client.post("/v1/channels", json={"slug": "economics", "title": "Economics", "categories": ["econ"]})
+    fake_arxiv.serve("econ.EM", rss("econ.EM", TUESDAY, Item("2601.95001", categories=("econ.EM",))))
+    await read(client, work, "econ.EM")
+    for slug in ("economics", "econ.EM"):
+        answer = await client.get(f"/v1/channels/{slug}/latest.json")
+        assert [item["arxiv_id"] for item in answer.json()["items"]] == ["2601.95001"], slug

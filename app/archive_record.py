@@ -58,7 +58,8 @@ class ArchiveRecord:
 
 def read_record(body: bytes, expected_id: str | None = None) -> ArchiveRecord:
     """Read and repair a file's content; ``BrokenRecordError`` if it is none, or is of another paper than ``expected_id``."""
-    raw, fields = _fields(body)
+    raw = _text(body)
+    fields = _fields(raw)
     try:
         identity = ids.parse(fields["link"])
     except InvalidArxivId as error:
@@ -99,7 +100,7 @@ def classic_texts(raw: str) -> ClassicTexts:
     Its renderer looked for ``en_tldr`` only, although it had written ``en_tdlr``; that is kept, because it is what its
     digests show.
     """
-    fields = json.loads(raw)
+    fields = _fields(raw)
     return ClassicTexts(
         title=fields["title"],
         link=fields["link"],
@@ -111,11 +112,16 @@ def classic_texts(raw: str) -> ClassicTexts:
     )
 
 
-def _fields(body: bytes) -> tuple[str, dict[str, Any]]:
+def _text(body: bytes) -> str:
     try:
-        fields = json.loads(body.decode("utf-8-sig"))
+        return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BrokenRecordError("it is not UTF-8 text") from error
+
+
+def _fields(raw: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(raw)
     except json.JSONDecodeError as error:
         raise BrokenRecordError(f"it is not JSON ({error.msg} at line {error.lineno})") from error
     except RecursionError as error:
@@ -131,8 +137,7 @@ def _fields(body: bytes) -> tuple[str, dict[str, Any]]:
         if name not in fields:
             raise BrokenRecordError(f"it has no {name}")
     # Postgres stores neither NUL nor half of a surrogate pair; nothing else of a record is ever altered.
-    fields = {key: _storable(value) for key, value in fields.items()}
-    return json.dumps(fields, ensure_ascii=False), fields
+    return {key: _storable(value) for key, value in fields.items()}
 
 
 def _storable(value: Any) -> Any:
@@ -155,7 +160,7 @@ def _suffix(title: str) -> tuple[LegacyTitle, AnnounceType | None]:
 
 
 _LABEL = re.compile(
-    r"\s*arXiv:\S+?v(?P<version>\d+)\s+Announce Type:\s*(?P<type>replace-cross|replace|cross|new)\s+Abstract:\s*"
+    r"\s*arXiv:\S+?v(?P<version>[1-9]\d{0,3})\s+Announce Type:\s*(?P<type>replace-cross|replace|cross|new)\s+Abstract:\s*"
 )
 
 

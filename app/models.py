@@ -99,7 +99,9 @@ class Paper(Base):
     )
 
     arxiv_id: Mapped[str] = mapped_column(primary_key=True)
-    order_key: Mapped[str] = mapped_column(unique=True, comment="sorts in time order over both id schemes")
+    order_key: Mapped[str] = mapped_column(
+        Text(collation="C"), unique=True, comment="sorts in time order over both id schemes"
+    )
     version: Mapped[int | None]
     title: Mapped[str | None]
     abstract: Mapped[str | None]

@@ -217,7 +217,12 @@ async def test_characters_that_postgres_cannot_store_are_replaced(
     put(tmp_path, json.dumps(record(title="a\x00b\ud800c"), ensure_ascii=True).encode())
     report = await import_archive(tools.database, tmp_path)
     assert report.broken == []
-    assert (await client.get("/v1/papers/2403.90001")).json()["title"] == "a\ufffdb\ufffdc"
+    paper = (await client.get("/v1/papers/2403.90001")).json()
+    assert paper["title"] == "a\ufffdb\ufffdc"
+    assert r"a\u0000b\ud800c" in paper["source"]["raw"]
+    digest = (await client.post("/v1/digests", json={"paper_ids": ["2403.90001"]})).json()["id"]
+    classic = await client.get(f"/v1/digests/{digest}.md", params={"style": "classic"})
+    assert "a\ufffdb\ufffdc" in classic.text
 
 
 async def test_a_listing_completes_a_cut_abstract_and_the_import_does_not_undo_it(
@@ -235,6 +240,18 @@ async def test_a_listing_completes_a_cut_abstract_and_the_import_does_not_undo_i
     paper = (await client.get("/v1/papers/2403.90001")).json()
     assert paper["abstract_is_cut"] is False
     assert paper["abstract"] == whole.strip()
+
+
+async def test_the_file_is_kept_to_the_letter(tools: Tools, client: httpx.AsyncClient, tmp_path: Path) -> None:
+    text = '{ "title":"T",\n\t"abstract": "A\\u00e9", "link":"http://arxiv.org/abs/2403.90001", "tldr": null, "more": [1.0]}'
+    put(tmp_path, text.encode())
+    assert (await import_archive(tools.database, tmp_path)).broken == []
+    assert (await client.get("/v1/papers/2403.90001")).json()["source"]["raw"] == text
+
+
+@pytest.mark.parametrize("version", ["0", "99999999999"])
+def test_a_version_that_cannot_be_is_no_version(version: str) -> None:
+    assert read(abstract=f"arXiv:2403.90001v{version} Announce Type: new  Abstract: Text.").version is None
 
 
 async def test_an_old_style_id_is_imported_under_its_whole_name(

@@ -76,7 +76,7 @@ def parse(text: str) -> ArxivId:
 def order_key(arxiv_id: str) -> str:
     """A text that sorts papers in time order across both schemes: year and month, number, archive.
 
-    ``hep-th/9901001`` gives ``199901-00001-hep-th`` and ``2404.02342`` gives ``202404-02342-``. Old-style ids
+    ``hep-th/9901001`` gives ``199901-00001-hep-th`` and ``2404.02342`` gives ``202404-02342-5``. Old-style ids
     run from 9107 to 0703, new ones from 0704 on, so only the old scheme has years of the last century. Raises
     InvalidArxivId.
     """
@@ -85,7 +85,8 @@ def order_key(arxiv_id: str) -> str:
     if slash:
         century = "19" if int(digits[:2]) >= _OLD_STYLE_BEGINS else "20"
         return f"{century}{digits[:4]}-{digits[4:]:0>5}-{archive}"
-    return f"20{canonical[:4]}-{canonical[5:]:0>5}-"
+    # Four and five digits stay apart: 2404.0234 is not 2404.00234, although no month has both.
+    return f"20{canonical[:4]}-{canonical[5:]:0>5}-{len(canonical[5:])}"
 
 
 def abs_url(arxiv_id: str) -> str:

@@ -60,7 +60,9 @@ def upgrade() -> None:
     op.create_table(
         "papers",
         sa.Column("arxiv_id", sa.Text(), nullable=False),
-        sa.Column("order_key", sa.Text(), nullable=False, comment="sorts in time order over both id schemes"),
+        sa.Column(
+            "order_key", sa.Text(collation="C"), nullable=False, comment="sorts in time order over both id schemes"
+        ),
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("abstract", sa.Text(), nullable=True),

@@ -148,7 +148,8 @@ def test_orders_by_time_across_both_schemes() -> None:
 
 def test_order_key_names_the_year_in_full() -> None:
     assert ids.order_key("hep-th/9901001") == "199901-00001-hep-th"
-    assert ids.order_key("0704.0001") == "200704-00001-"
+    assert ids.order_key("0704.0001") == "200704-00001-4"
+    assert ids.order_key("2404.0234") != ids.order_key("2404.00234")
 
 
 def test_order_key_refuses_what_is_no_identifier() -> None:

@@ -113,3 +113,8 @@ async def followed_categories(session: AsyncSession, configured: Sequence[str]) 
     for channel in await own_channels(session):
         wanted.update(dict.fromkeys(channel.categories))
     return list(wanted)
+
+
+def listing_names(channel: Channel) -> list[str]:
+    """The categories whose listings a channel takes, under all of their names; an archive takes each of its own."""
+    return sorted({name for category in channel.categories for name in taxonomy.names_or_same(category)})

@@ -112,9 +112,7 @@ async def _digests_to_compose(
 ) -> list[NewJob]:
     touched: dict[str, str | None] = {name: None for name in named if await channels.find_channel(session, name)}
     for channel in await channels.own_channels(session):
-        # A channel of an archive takes part in the listings of each of its categories.
-        taken = {name for category in channel.categories for name in listings.taxonomy_names(category)}
-        if taken & set(named):
+        if set(channels.listing_names(channel)) & set(named):
             touched[channel.slug] = channel.language
     return [
         compose_job(slug, feed.announced_on.isoformat(), language)

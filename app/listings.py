@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import papers
 from app.arxiv import taxonomy
 from app.arxiv.entries import AnnounceType, Entry, Feed
-from app.errors import FeedRejected, UnknownCategory
+from app.errors import FeedRejected
 from app.models import Listing, ListingState
 from app.papers import PaperRecord
 
@@ -70,7 +70,7 @@ def check(feed: Feed, category: str, now: datetime) -> tuple[str, ...]:
 
     Raises ``FeedRejected`` if ``category`` is not among them, or if the batch lies in the future.
     """
-    named = tuple(dict.fromkeys(_canonical(name) for name in feed.categories)) or (category,)
+    named = tuple(dict.fromkeys(taxonomy.canonical_or_same(name) for name in feed.categories)) or (category,)
     if category not in named:
         raise FeedRejected(
             "wrong_category",
@@ -82,13 +82,6 @@ def check(feed: Feed, category: str, now: datetime) -> tuple[str, ...]:
         if announced_on > latest:
             raise FeedRejected("future_date", f"The document is dated {announced_on}, which lies in the future.")
     return named
-
-
-def _canonical(name: str) -> str:
-    try:
-        return taxonomy.canonical(name)
-    except UnknownCategory:
-        return name
 
 
 async def store(
@@ -132,7 +125,7 @@ def _records(feed: Feed, named: Sequence[str]) -> list[PaperRecord]:
 
 
 def _record(entry: Entry, format_: str, named: Sequence[str]) -> PaperRecord:
-    categories = {_canonical(name) for name in entry.categories} | set(entry.categories)
+    categories = {taxonomy.canonical_or_same(name) for name in entry.categories} | set(entry.categories)
     listed_in = {row["category"] for row in _announcements(entry, named)}
     first = entry.announce_type == AnnounceType.NEW or (
         entry.announce_type == AnnounceType.CROSS and entry.version == 1
@@ -167,7 +160,7 @@ def _announcements(entry: Entry, named: Sequence[str]) -> list[dict[str, Any]]:
     if len(named) == 1:
         parts = list(named)
     else:
-        parts = [name for name in named if taxonomy_names(name) & set(entry.categories)] or list(named)
+        parts = [name for name in named if taxonomy.names_or_same(name) & set(entry.categories)] or list(named)
     return [
         {
             "arxiv_id": entry.arxiv_id,
@@ -180,16 +173,8 @@ def _announcements(entry: Entry, named: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def taxonomy_names(name: str) -> frozenset[str]:
-    """All names of a category or archive; an unknown one has its own only."""
-    try:
-        return taxonomy.names(name)
-    except UnknownCategory:
-        return frozenset({name})
-
-
 def _type_in(entry: Entry, category: str) -> AnnounceType:
-    if entry.primary_category in taxonomy_names(category):
+    if entry.primary_category in taxonomy.names_or_same(category):
         return entry.announce_type
     if entry.announce_type in (AnnounceType.NEW, AnnounceType.CROSS):
         return AnnounceType.CROSS

@@ -29,9 +29,13 @@ def rendered(document: DigestDocument, format: str, style: str | None = None) ->
 
 
 @router.post(
-    "", status_code=201, summary="Create a digest", responses={200: {"model": DigestRead, "description": "It existed"}}
+    "",
+    status_code=201,
+    summary="Create a digest",
+    response_model=DigestRead,
+    responses={200: {"model": DigestRead, "description": "It existed"}},
 )
-async def create_digest(body: DigestCreate, response: Response, session: SessionDep, tools: ToolsDep) -> DigestRead:
+async def create_digest(body: DigestCreate, session: SessionDep, tools: ToolsDep) -> Response:
     """Of a channel's day or period, or over named papers.
 
     Asking again gives the same digest (200), brought up to date: if anything has changed, in a new revision. Summaries
@@ -53,9 +57,10 @@ async def create_digest(body: DigestCreate, response: Response, session: Session
             body.paper_ids or [], language=body.language or default_language, title=body.title
         )
     composed = await digests.compose(session, wanted, tools.summariser)
+    response = rendered(composed.document, "json")
     response.headers["Location"] = f"/v1/digests/{composed.document.id}"
     response.status_code = 201 if composed.created else 200
-    return DigestRead.model_validate_json(render(composed.document, "json"))
+    return response
 
 
 @router.get("", summary="List digests, the last created first")

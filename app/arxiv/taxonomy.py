@@ -100,6 +100,17 @@ def names(category: str) -> frozenset[str]:
     return _names(canonical(category))
 
 
+def canonical_or_same(name: str) -> str:
+    """As ``canonical``, but a name that arXiv does not have stays what it is: papers may carry any."""
+    return _CANONICAL.get(name.strip().lower(), name)
+
+
+def names_or_same(name: str) -> frozenset[str]:
+    """As ``names``; a name that arXiv does not have has no other."""
+    known = _CANONICAL.get(name.strip().lower())
+    return frozenset({name}) if known is None else _names(known)
+
+
 @cache
 def _names(wanted: str) -> frozenset[str]:
     # Keyed by the canonical name, so that no spelling that a caller invents can make the cache grow.

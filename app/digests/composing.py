@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import archive_record, listings, papers, summaries
 from app.arxiv import ids
-from app.channels import get_channel
+from app.channels import get_channel, listing_names
 from app.digests.stored import ITEM, RECEIPT, build_document
-from app.digests.wanted import Wanted, names_of
+from app.digests.wanted import Wanted
 from app.errors import ListingNotRead, UnknownPapers
 from app.llm import Summariser
 from app.models import Digest, DigestItem, DigestRevision, ListingState, Paper, PaperEntry, SummaryStatus
@@ -72,7 +72,7 @@ async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
     assert wanted.from_ is not None
     assert wanted.to is not None
     channel = await get_channel(session, wanted.channel)
-    found = await listings.find_listings(session, names_of(channel), wanted.from_, wanted.to)
+    found = await listings.find_listings(session, listing_names(channel), wanted.from_, wanted.to)
     read = [listing for listing in found if listing.state != ListingState.FAILED]
     period = str(wanted.from_) if wanted.from_ == wanted.to else f"{wanted.from_} – {wanted.to}"
     if not read:

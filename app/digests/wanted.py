@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import listings, papers
 from app.arxiv import ids
-from app.channels import get_channel
+from app.channels import get_channel, listing_names
 from app.errors import Conflict, InvalidInput, ListingNotRead, NotFound
-from app.models import Channel, Digest
+from app.models import Digest
 
 MAX_PAPERS = 5_000
 """Papers that one ad hoc digest may name."""
@@ -52,7 +52,7 @@ async def channel_digest(
     """
     channel = await get_channel(session, slug)
     if from_ is None and to is None:
-        from_ = to = await listings.latest_announced_on(session, names_of(channel))
+        from_ = to = await listings.latest_announced_on(session, listing_names(channel))
         if from_ is None:
             raise ListingNotRead(
                 f"No listing of {', '.join(channel.categories)} was read yet; POST /v1/ingestions or 'zhaiyao ingest' reads one."
@@ -86,8 +86,3 @@ async def wanted_again(session: AsyncSession, digest_id: str) -> Wanted:
         if wanted.id == digest.id:
             return wanted
     raise Conflict(f"The digest {digest_id} was made by an older release and cannot be composed again.")
-
-
-def names_of(channel: Channel) -> list[str]:
-    """All names under which the listings of a channel's categories may be stored."""
-    return sorted({name for category in channel.categories for name in listings.taxonomy_names(category)})

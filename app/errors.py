@@ -4,6 +4,7 @@ The message is one plain sentence that says what is wrong and, where something c
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 
@@ -97,12 +98,40 @@ class FeedRejected(ZhaiyaoError):
 
     Reasons: ``too_large``, ``empty_body``, ``html``, ``not_xml``, ``truncated``, ``forbidden_xml``, ``unknown_format``,
     ``error_feed``, ``no_date``, ``bad_item``, ``wrong_category``, ``future_date``, ``http_status``, ``network``,
-    ``unreadable_file``.
+    ``unreadable_file``; of the search API also ``api_error`` and ``empty_page``.
     """
 
     code = "feed_rejected"
     status = 422
     title = "Listing refused"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail, reason=reason)
+        self.reason = reason
+
+
+class SourceUnavailable(FeedRejected):
+    """arXiv, or a part of it, does not answer now; ``retry_at`` is when it is asked again.
+
+    Reasons: ``http_status``, ``network``, and ``resting`` while an earlier refusal is waited out.
+    """
+
+    code = "source_unavailable"
+    status = 503
+    title = "Source unavailable"
+
+    def __init__(self, reason: str, detail: str, retry_at: datetime) -> None:
+        super().__init__(reason, detail)
+        self.retry_at = retry_at
+        self.extra["retry_at"] = retry_at.isoformat()
+
+
+class OaiError(ZhaiyaoError):
+    """A protocol error in an answer of arXiv's OAI-PMH server; ``reason`` is its code, such as ``badResumptionToken``."""
+
+    code = "oai_error"
+    status = 502
+    title = "arXiv refused the harvest"
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail, reason=reason)

@@ -64,3 +64,45 @@ class Feed:
     announced_on: date
     generated_at: datetime | None
     entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a paper; ``source_type`` are arXiv's letters, of which ``I`` means a withdrawal (FACTS 3.2)."""
+
+    version: int
+    submitted_at: datetime | None = None
+    size: str | None = None
+    source_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a bibliographic source says of a paper: OAI-PMH in any format, the search API, the Kaggle snapshot.
+
+    ``None`` or an empty tuple means that the source does not say. ``version`` is the newest one, and ``updated_at`` when it
+    was submitted; ``submitted_at`` is the time of version 1. ``withdrawn`` is known only where versions have source types.
+    ``datestamp`` is the UTC day of the record's last modification. ``converted`` says that the texts had their TeX accents
+    (and Greek letters in formulas) turned into Unicode, so that a text with its TeX intact is to be preferred.
+    ``format`` is ``arXivRaw``, ``arXiv``, ``arXivOld``, ``oai_dc``, ``api`` or ``snapshot``; ``raw`` is the record as received.
+    """
+
+    arxiv_id: str
+    version: int | None
+    title: str | None
+    abstract: str | None
+    authors: tuple[Author, ...]
+    primary_category: str | None
+    categories: tuple[str, ...]
+    comments: str | None
+    journal_ref: str | None
+    doi: str | None
+    license: str | None
+    submitted_at: datetime | None
+    updated_at: datetime | None
+    versions: tuple[Version, ...]
+    withdrawn: bool | None
+    datestamp: date | None
+    converted: bool
+    format: str
+    raw: str

@@ -66,6 +66,15 @@ ARCHIVES: Final[tuple[Archive, ...]] = tuple(
 _ALL: Final[tuple[Category | Archive, ...]] = (*CATEGORIES, *ARCHIVES)
 _CANONICAL: Final[dict[str, str]] = {thing.id.lower(): thing.canonical for thing in _ALL}
 _SPELLING: Final[dict[str, str]] = {thing.id.lower(): thing.id for thing in _ALL}
+
+OAI_SETS: Final[dict[str, str]] = {thing.id: f"{thing.group}:{thing.id.replace('.', ':')}" for thing in _ALL}
+"""The OAI-PMH set of every category and archive: ``cs.CL`` is ``cs:cs:CL``, ``hep-lat`` is ``physics:hep-lat``.
+
+The form is ``group:archive:CATEGORY``, and ``group:archive`` where an archive is its own category (FACTS 3.3).
+"""
+
+_OF_SETS: Final = {OAI_SETS[thing.id]: thing.canonical for thing in _ALL}
+_OPEN_SETS: Final = frozenset(OAI_SETS[thing.id] for thing in _ALL if thing.active)
 _OPEN_ARCHIVES: Final = frozenset(archive.id for archive in ARCHIVES if archive.canonical == archive.id)
 
 
@@ -109,6 +118,43 @@ def names_or_same(name: str) -> frozenset[str]:
     """As ``names``; a name that arXiv does not have has no other."""
     known = _CANONICAL.get(name.strip().lower())
     return frozenset({name}) if known is None else _names(known)
+
+
+def set_of(name: str) -> str:
+    """The OAI-PMH set of a category or archive: ``cs.CL`` gives ``cs:cs:CL``, ``cs.NA`` gives ``math:math:NA``.
+
+    A set that arXiv lists is given back as it is. ``physics`` is the archive, ``physics:physics``; the group of that
+    name has no name of its own here. Raises UnknownCategory, as ``canonical`` does.
+    """
+    return name if name in _OPEN_SETS else OAI_SETS[canonical(name)]
+
+
+def category_of(spec: str) -> str | None:
+    """The canonical category or archive whose OAI-PMH set this is: ``cs:cs:CL`` gives ``cs.CL``, ``cs:cs`` gives ``cs``.
+
+    None for a group's set, such as ``physics``, and for one that arXiv never had.
+    """
+    return _OF_SETS.get(spec)
+
+
+def ids_named(name: str) -> tuple[str, ...]:
+    """The ids of the categories with this full name, as OAI-PMH's ``oai_dc`` writes it; empty when there is none.
+
+    ``Machine Learning`` are ``cs.LG`` and ``stat.ML``. The old server put the archive first: ``Physics - Optics``.
+    """
+    return _IDS_NAMED.get(name, ())
+
+
+def _ids_named() -> dict[str, tuple[str, ...]]:
+    archives = {archive.id: archive.name for archive in ARCHIVES}
+    named: dict[str, tuple[str, ...]] = {}
+    for category in CATEGORIES:
+        for name in {category.name, f"{archives[category.archive]} - {category.name}"}:
+            named[name] = (*named.get(name, ()), category.id)
+    return named
+
+
+_IDS_NAMED: Final = _ids_named()
 
 
 @cache

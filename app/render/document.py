@@ -82,12 +82,22 @@ class DigestItem:
 
 
 @dataclass(frozen=True, slots=True)
+class IncompleteListing:
+    """A category's listing of a day that was not read whole; ``state`` as in GET /v1/listings, or ``unread``."""
+
+    category: str
+    announced_on: date
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """The numbers that prove a digest complete.
 
     ``announced`` papers are named by the listings (or by the request); ``stored`` of them are in the database;
     ``missing`` names those that are not. ``summarized`` + ``pending`` + ``failed`` = number of items.
-    ``untranslated`` of the summarised have no text in the digest's language.
+    ``untranslated`` of the summarised have no text in the digest's language. ``incomplete`` names the listings of the
+    period that were not read, or not whole: of what they announced, ``announced`` counts at most a part.
     """
 
     announced: int
@@ -97,6 +107,7 @@ class Receipt:
     failed: int
     untranslated: int
     missing: tuple[str, ...]
+    incomplete: tuple[IncompleteListing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from app.arxiv.display import display, may_have_tex
 from app.render import phrases
 from app.render.document import DigestDocument, DigestItem, Provenance
 from app.render.mathml import CONTROL, math_html
@@ -46,7 +48,7 @@ class Entry:
     translation: str
     abstract: str
     is_cut: bool
-    authors: str
+    authors: Markup
     categories: tuple[str, ...]
     announce_type: str
     status: str
@@ -68,6 +70,7 @@ def render(document: DigestDocument) -> str:
         dates=phrases.dates(document),
         made_at=instant(document.created_at),
         revision=document.revision,
+        incomplete=phrases.incomplete_line(document, words),
         untranslated=phrases.untranslated_line(document, words),
         empty=phrases.empty_line(document, words),
         entries=[_entry(number, item, words, language) for number, item in enumerate(document.items, 1)],
@@ -92,23 +95,35 @@ def _entry(number: int, item: DigestItem, words: Words, language: str) -> Entry:
         anchor=f"p-{item.arxiv_id}" if ANCHOR(item.arxiv_id) else f"p{number}",
         arxiv_id=plain(item.arxiv_id),
         title=title,
-        heading=heading,
+        heading=title if _is_same(heading, title) else heading,
         abs=web_address(item.links.abs),
         pdf=web_address(item.links.pdf),
-        tldr=tldr or tldr_en or phrases.status(item, words),
+        tldr=tldr or tldr_en or plain(phrases.status(item, words)),
         tldr_lang=None if tldr else "en" if tldr_en else language,
         has_tldr=bool(tldr or tldr_en),
-        tldr_en=tldr_en if tldr and tldr_en != tldr else "",
-        translation=translation if translation != abstract else "",
+        tldr_en=tldr_en if tldr and not _is_same(tldr_en, tldr) else "",
+        translation="" if _is_same(translation, abstract) else translation,
         abstract=abstract,
         is_cut=item.abstract_is_cut and bool(abstract),
-        authors=phrases.authors(item, words),
+        authors=_names(item, words),
         categories=tuple(plain(category) for category in phrases.categories(item.primary_category, item.categories)),
         announce_type=_announce_type(item, words),
         status=item.summary_status if item.summary_status in STATES else "",
         status_word=plain(phrases.status(item, words)),
         provenance=plain(_provenance(item.summary, words)) if item.summary else "",
     )
+
+
+def _names(item: DigestItem, words: Words) -> Markup:
+    names = phrases.authors(item, words)
+    joined = ", ".join(names)
+    is_plain = "$" not in joined and not may_have_tex(joined)
+    return math_html(joined) if is_plain else Markup(", ").join(map(math_html, names))
+
+
+def _is_same(text: str, other: str) -> bool:
+    """Tell whether a reader sees the same text."""
+    return text == other or display(text) == display(other)
 
 
 def _announce_type(item: DigestItem, words: Words) -> str:

@@ -1,8 +1,9 @@
-"""The digest as JSON, with the names that DESIGN section 6 fixes."""
+"""The digest as JSON, with the names that DESIGN section 6 fixes; beside the raw texts their display forms."""
 
 import json
 from typing import Any
 
+from app.arxiv.display import display
 from app.render.document import DigestDocument, DigestItem, Provenance
 from app.render.text import encodable, instant
 
@@ -33,6 +34,10 @@ def to_dict(document: DigestDocument) -> dict[str, Any]:
             "failed": receipt.failed,
             "untranslated": receipt.untranslated,
             "missing": list(receipt.missing),
+            "incomplete": [
+                {"category": one.category, "announced_on": one.announced_on.isoformat(), "state": one.state}
+                for one in receipt.incomplete
+            ],
         },
         "items": [_item(item) for item in document.items],
     }
@@ -44,13 +49,18 @@ def _item(item: DigestItem) -> dict[str, Any]:
         "arxiv_id": item.arxiv_id,
         "version": item.version,
         "title": item.title,
+        "display_title": item.title and display(item.title),
         "translated_title": item.translated_title,
         "tldr": item.tldr,
         "tldr_en": item.tldr_en,
         "translated_abstract": item.translated_abstract,
         "abstract": item.abstract,
+        "display_abstract": item.abstract and display(item.abstract),
         "abstract_is_cut": item.abstract_is_cut,
-        "authors": [{"name": author.name, "affiliations": list(author.affiliations)} for author in item.authors],
+        "authors": [
+            {"name": author.name, "display_name": display(author.name), "affiliations": list(author.affiliations)}
+            for author in item.authors
+        ],
         "authors_omitted": item.authors_omitted,
         "primary_category": item.primary_category,
         "categories": list(item.categories),

@@ -1,13 +1,14 @@
 """Markdown: a table of one-line summaries, then one GFM footnote per paper.
 
 The layout is the older system's, with a heading and a receipt in front; every text is escaped so that it reads back as
-it is (``app.render.text``).
+it is (``app.render.text``). arXiv's texts and those made from them are shown in their display form.
 """
 
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from app.arxiv.display import display
 from app.render import phrases
 from app.render.document import DigestDocument, DigestItem
 from app.render.text import PLAIN_URL, escape, web_address
@@ -47,6 +48,7 @@ def _head(document: DigestDocument, words: Words) -> str:
     # A run of "#" at the end of a heading would be taken for its closing sequence.
     title = title[:-1] + "\\#" if title.endswith("#") and not title.endswith("\\#") else title
     lines = [f"# {title}", escape(phrases.receipt_line(document, words))]
+    lines.append(escape(phrases.incomplete_line(document, words)))
     lines.append(escape(phrases.untranslated_line(document, words)))
     return "".join(f"{line}\n\n" for line in lines if line)
 
@@ -64,7 +66,7 @@ class Texts(NamedTuple):
     translated_abstract: str | None
     abstract: str | None
     cut: str
-    authors: str
+    authors: tuple[str, ...]
     primary_category: str | None
     categories: tuple[str, ...]
     words: Words
@@ -83,7 +85,7 @@ def _paper(item: DigestItem, words: Words) -> tuple[str, tuple[str, ...]]:
         item.translated_abstract,
         item.abstract,
         words.cut if item.abstract_is_cut else "",
-        phrases.authors(item, words),
+        tuple(phrases.authors(item, words)),
         item.primary_category,
         item.categories,
         words,
@@ -97,21 +99,21 @@ def _write(texts: Texts) -> tuple[str, tuple[str, ...]]:
 
     The row has the sentence in the digest's language, else the English one, else the state of the summary.
     """
-    title = escape(texts.title) or escape(texts.arxiv_id)
-    tldr_en = escape(texts.tldr_en)
-    summary = escape(texts.tldr) or tldr_en or escape(texts.status)
-    abstract = escape(texts.abstract)
+    title = _shown(texts.title) or escape(texts.arxiv_id)
+    tldr_en = _shown(texts.tldr_en)
+    summary = _shown(texts.tldr) or tldr_en or escape(texts.status)
+    abstract = _shown(texts.abstract)
     if texts.cut and abstract:
         abstract += f" … ({texts.cut})"
     url = web_address(texts.url)
     footnote: list[str] = []
     for text in (
-        escape(texts.translated_title),
+        _shown(texts.translated_title),
         title,
         _link(url if PLAIN_URL(url) else escape(url), url),
         summary,
         tldr_en,
-        escape(texts.translated_abstract),
+        _shown(texts.translated_abstract),
         abstract,
         _people(texts),
     ):
@@ -124,6 +126,10 @@ def _write(texts: Texts) -> tuple[str, tuple[str, ...]]:
 _write_remembered = lru_cache(maxsize=2_048)(_write)
 
 
+def _shown(text: str | None) -> str:
+    return escape(display(text)) if text else ""
+
+
 def _link(text: str, url: str) -> str:
     """Return a link with a text that is already Markdown, or the text alone for an address that cannot be linked."""
     return f"[{text}]({url.replace('&', '&amp;')})" if url else text
@@ -132,7 +138,7 @@ def _link(text: str, url: str) -> str:
 def _people(texts: Texts) -> str:
     """Return the line of authors and categories; code spans keep ``cs.AI`` from becoming a link to a domain."""
     words = texts.words
-    names = escape(texts.authors)
+    names = escape(", ".join(map(display, texts.authors)))
     parts = [f"{words.authors}{words.colon}{names}"] if names else []
     categories = phrases.categories(texts.primary_category, texts.categories)
     spans = ", ".join([f"`{name}`" if PLAIN_NAME(name) else escape(name) for name in categories])

@@ -1,12 +1,10 @@
-"""TeX formulas inside plain text as MathML, for HTML.
+"""arXiv's texts for HTML: plain text in its display form, TeX formulas as MathML.
 
-Which dollars are formulas follows pandoc's rule (``tex_math_dollars``): the opening one has no blank after it, the
-closing one none before it and no digit after it; so prices stay text. What cannot be converted, or is not certainly
-safe, is shown as its source.
+Which dollars are formulas is decided in ``app.arxiv.formulas``. What cannot be converted, or is not certainly safe, is
+shown as its source.
 """
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import lookup, name
 from xml.etree.ElementTree import Element
@@ -14,24 +12,19 @@ from xml.etree.ElementTree import Element
 from latex2mathml.converter import convert_to_element
 from markupsafe import Markup, escape
 
+from app.arxiv.display import display_pieces
+from app.arxiv.formulas import MAX_SOURCE
 from app.render.text import encodable, one_line
 
-MAX_SOURCE = 2_000  # characters; the longest formula in 65,000 abstracts is far below
 MAX_BRACES = 30  # nested; deeper input only serves to exhaust the converter's recursion
 MAX_NESTING = 60  # of elements in the result
 MAX_MARKUP = 20_000  # characters; bounds what the cache may hold
 
-MATH_START = re.compile(r"\\[\\()\[\]$]|\$\$?")
-DOLLAR = re.compile(r"\\.|\$")
-HAS_MATH = re.compile(r"\$|\\[(\[]").search
-# A lost dollar would swallow the sentence up to the next formula. Sentences show by full-width punctuation or by
-# several plain words in a row; words in a formula stand in braces (``\text{if and only if}``).
-PROSE = re.compile(r"[。，；！？]|(?<![\\{A-Za-z])[A-Za-z]{3,} [A-Za-z]{2,} [A-Za-z]{2,}")
-BRACED_WORDS = re.compile(r"\\(?:text[a-z]*|mbox|hbox|operatorname\*?|math[a-z]+) ?\{[^{}]*\}")
 # Macros could expand without bound; links, styles and classes have no place in a formula.
 REFUSED = re.compile(
     r"\\(?:(?:new|renew|provide)(?:command|environment)|[egx]?def|let|DeclareMathOperator"
     r"|href|url|style|class|cssId|htmlData|includegraphics|require|unicode|input|include)(?![A-Za-z])"
+    r"|\\begin\{eqnarray"  # its ampersands would be shown
 )
 LONE_PERCENT = re.compile(r"(?<!\\)((?:\\\\)*)%")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -75,67 +68,12 @@ class NotConvertibleError(Exception):
 def math_html(text: str | None) -> Markup:
     """Return a text as safe HTML on one line, its formulas as MathML or, where that fails, as their source."""
     line = CONTROL.sub("\ufffd", one_line(text))
-    if not HAS_MATH(line):
+    pieces = display_pieces(line)
+    if pieces == [line]:
         return escape(line)
     return Markup("").join(
-        escape(content) if display is None else formula_html(content, display) for content, display in split_math(line)
+        escape(piece) if isinstance(piece, str) else formula_html(piece.source, piece.is_displayed) for piece in pieces
     )
-
-
-def split_math(line: str) -> Iterator[tuple[str, bool | None]]:
-    """Yield the parts of a line: text with ``None``, a formula without delimiters with whether it is displayed.
-
-    The time is linear in the length: a delimiter that is not closed once is never searched again.
-    """
-    shown = position = 0
-    unclosed: set[str] = set()
-    while match := MATH_START.search(line, position):
-        opening = match[0]
-        found = _closing(line, opening, match.end(), unclosed)
-        if found is None:
-            position = match.end()
-            continue
-        content = line[match.end() : found[0]]
-        if _is_prose(content):
-            position = match.end()
-            continue
-        if match.start() > shown:
-            yield line[shown : match.start()], None
-        yield content, opening in ("$$", "\\[")
-        shown = position = found[1]
-    if shown < len(line):
-        yield line[shown:], None
-
-
-def _closing(line: str, opening: str, start: int, unclosed: set[str]) -> tuple[int, int] | None:
-    """Return where the formula opened before ``start`` ends and where the text goes on, or None if it is no formula."""
-    if opening == "$":
-        end = _closing_dollar(line, start)
-        return None if end is None else (end, end + 1)
-    closing = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}.get(opening)
-    if closing is None or closing in unclosed:
-        return None
-    end = line.find(closing, start)
-    if end < 0:
-        unclosed.add(closing)
-        return None
-    return (end, end + len(closing)) if line[start:end].strip() else None
-
-
-def _closing_dollar(line: str, start: int) -> int | None:
-    if line[start : start + 1].isspace():
-        return None
-    for match in DOLLAR.finditer(line, start):
-        if match[0] == "$":
-            end = match.start()
-            after = line[end + 1 : end + 2]
-            closes = end > start and not line[end - 1].isspace() and not after.isdigit()
-            return end if closes else None
-    return None
-
-
-def _is_prose(source: str) -> bool:
-    return len(source) <= MAX_SOURCE and PROSE.search(BRACED_WORDS.sub("", source)) is not None
 
 
 def formula_html(source: str, display: bool) -> Markup:

@@ -46,6 +46,12 @@ def untranslated_line(document: DigestDocument, words: Words) -> str:
     return f"{words.untranslated}{words.colon}{number}" if number else ""
 
 
+def incomplete_line(document: DigestDocument, words: Words) -> str:
+    """Return the sentence that names the listings which were not read whole; ``""`` when there are none."""
+    listings = [f"{one.category} {one.announced_on} ({one.state})" for one in document.receipt.incomplete]
+    return f"{words.incomplete}{words.colon}{', '.join(listings)}" if listings else ""
+
+
 def empty_line(document: DigestDocument, words: Words) -> str:
     """Return why a digest has no papers: nothing was announced, or nothing of it is stored, which is not the same."""
     return words.none_stored if document.receipt.announced else words.nothing_announced
@@ -62,15 +68,18 @@ def status(item: DigestItem, words: Words) -> str:
     return f"{word}{words.colon}{item.summary_error}" if item.summary_error else word
 
 
-def authors(item: DigestItem, words: Words) -> str:
-    """Return the authors' names in arXiv's order, with affiliations where known and the number of those left out."""
+def authors(item: DigestItem, words: Words) -> list[str]:
+    """Return the authors' names in arXiv's order, TeX intact, with affiliations where known; last, how many are left out.
+
+    They are not joined here, so that a stray dollar or quote of one name never meets another's.
+    """
     names = [
         f"{author.name} ({'; '.join(author.affiliations)})" if author.affiliations else author.name
         for author in item.authors
     ]
     if item.authors_omitted:
         names.append(f"{words.omitted}{words.colon}{item.authors_omitted}")
-    return ", ".join(names)
+    return names
 
 
 def categories(primary: str | None, others: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Words:
     failed: str
     done: str
     missing: str
+    incomplete: str
     revision: str
     untranslated: str
     nothing_announced: str
@@ -66,6 +67,7 @@ ENGLISH = Words(
     failed="failed",
     done="summarised",
     missing="missing",
+    incomplete="listings not read whole",
     revision="revision",
     untranslated="Summaries taken from the original abstract, without a translation",
     nothing_announced="Nothing was announced.",
@@ -107,6 +109,7 @@ CHINESE = Words(
     failed="失败",
     done="已摘要",
     missing="缺失",
+    incomplete="未完整读取的列表",
     revision="修订版",
     untranslated="摘要句直接取自原文、没有译文的论文数",
     nothing_announced="没有公布新论文。",
@@ -148,6 +151,7 @@ TRADITIONAL = Words(
     failed="失敗",
     done="已摘要",
     missing="缺失",
+    incomplete="未完整讀取的列表",
     revision="修訂版",
     untranslated="摘要句直接取自原文、沒有譯文的論文數",
     nothing_announced="沒有公布新論文。",
@@ -189,6 +193,7 @@ JAPANESE = Words(
     failed="失敗",
     done="要約済み",
     missing="未収録",
+    incomplete="完全に読めなかったリスト",
     revision="改訂版",
     untranslated="原文の要旨から抜き出しただけで翻訳のない要約",
     nothing_announced="新しい論文は公開されていません。",
@@ -230,6 +235,7 @@ KOREAN = Words(
     failed="실패",
     done="요약됨",
     missing="누락",
+    incomplete="완전히 읽지 못한 목록",
     revision="개정판",
     untranslated="원문 초록에서 가져온 번역 없는 요약",
     nothing_announced="공개된 새 논문이 없습니다.",
@@ -271,6 +277,7 @@ GERMAN = Words(
     failed="fehlgeschlagen",
     done="zusammengefasst",
     missing="fehlend",
+    incomplete="nicht vollständig gelesene Listen",
     revision="Fassung",
     untranslated="Aus dem Originalabstract entnommene Zusammenfassungen ohne Übersetzung",
     nothing_announced="Es wurde nichts angekündigt.",
@@ -312,6 +319,7 @@ FRENCH = Words(
     failed="en échec",
     done="résumé",
     missing="manquants",
+    incomplete="listes non lues en entier",
     revision="révision",
     untranslated="Résumés tirés du texte original, sans traduction",
     nothing_announced="Rien n'a été annoncé.",
@@ -353,6 +361,7 @@ SPANISH = Words(
     failed="fallido",
     done="resumido",
     missing="ausentes",
+    incomplete="listas no leídas por completo",
     revision="revisión",
     untranslated="Resúmenes tomados del texto original, sin traducción",
     nothing_announced="No se anunció nada.",

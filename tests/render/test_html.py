@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lxml import html
 from lxml.html import HtmlElement
 
+from app.arxiv.display import display
 from app.render import render
 from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
 from app.render.mathml import CONTAINERS, TOKENS
@@ -147,6 +148,33 @@ def test_nothing_is_said_twice() -> None:
     assert article.xpath(".//h4/text()") == ["Abstract"]
 
 
+def test_what_reads_the_same_is_not_said_twice() -> None:
+    tex = item(
+        title="L\\'evy",
+        translated_title="Lévy",
+        tldr="\\emph{x}",
+        tldr_en="x",
+        translated_abstract="a",
+        abstract="{\\it a}",
+    )
+    article = page(document(tex)).xpath("//article")[0]
+    assert said(article, ".//h3") == ["Lévy"]
+    assert not article.xpath(".//p[@class='original']")
+    assert not article.xpath(".//p[@class='tldr-en']")
+    assert said(article, ".//h4") == ["Abstract"]
+
+
+def test_names_do_not_meet_each_others_dollars() -> None:
+    authors = (ItemAuthor("A. \\'Elan", ("$5 Club",)), ItemAuthor("B$"))
+    assert "A. Élan ($5 Club), B$" in page(document(item(authors=authors))).text_content()
+
+
+def test_the_reason_of_a_failure_is_shown_as_it_is() -> None:
+    failed = item(summary_status="failed", summary_error="`x' is \\emph{no} $a$")
+    root = page(document(failed))
+    assert said(root, "//tbody/tr/td[3]") == ["failed: `x' is \\emph{no} $a$"]
+
+
 def test_an_empty_digest_has_no_table() -> None:
     root = page(EMPTY)
     assert said(root, "//main") == ["没有公布新论文。"]
@@ -194,8 +222,9 @@ def test_no_text_breaks_out(texts: list[str]) -> None:
     root = page(document(nasty, title=one, language=two, receipt=Receipt(1, 1, 1, 0, 0, 1, (three,))))
     assert len(root.xpath("//article")) == len(root.xpath("//tbody/tr")) == 1
     # A control character may be in no page (HTML standard, 13.1.4), so each is shown as U+FFFD.
-    shown = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", " ".join(five.split()))
-    if shown and "$" not in shown and "\\" not in shown and five != one + "x":
+    line = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", " ".join(five.split()))
+    shown = " ".join(display(line).split())
+    if shown and "$" not in line and "\\" not in line and five != one + "x":
         assert shown in " ".join(root.xpath("//article")[0].text_content().split())
 
 

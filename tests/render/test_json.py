@@ -19,15 +19,19 @@ def test_the_names_are_those_of_the_design() -> None:
     digest = json.loads(render(ALL_FIELDS, "json"))
     assert digest == to_dict(ALL_FIELDS)
     assert " ".join(digest) == "id channel title period language revision created_at receipt items"
-    assert " ".join(digest["receipt"]) == "announced stored summarized pending failed untranslated missing"
+    assert " ".join(digest["receipt"]) == ("announced stored summarized pending failed untranslated missing incomplete")
     assert " ".join(digest["items"][0]) == (
-        "position arxiv_id version title translated_title tldr tldr_en translated_abstract abstract "
-        "abstract_is_cut authors authors_omitted primary_category categories announce_type links "
+        "position arxiv_id version title display_title translated_title tldr tldr_en translated_abstract abstract "
+        "display_abstract abstract_is_cut authors authors_omitted primary_category categories announce_type links "
         "summary_status summary_error summary"
     )
     assert digest["period"] == {"from": "2031-03-04", "to": "2031-03-04"}
     assert digest["items"][0]["links"] == {"abs": COUNTING.links.abs, "pdf": COUNTING.links.pdf}
-    assert digest["items"][0]["authors"][1] == {"name": 'Bj\\"orn Wool', "affiliations": []}
+    assert digest["items"][0]["authors"][1] == {
+        "name": 'Bj\\"orn Wool',
+        "display_name": "Björn Wool",
+        "affiliations": [],
+    }
     assert digest["items"][3]["summary"] is None
 
 
@@ -37,6 +41,14 @@ def test_texts_are_whole_and_as_stored() -> None:
     assert digest["items"][0]["title"] == odd.title
     assert digest["items"][0]["abstract"] == "x  y"
     assert "数" in render(document(odd), "json")
+
+
+def test_display_forms_stand_beside_the_raw_texts() -> None:
+    tex = item(title="L\\'evy {\\it flights}", abstract="about 50\\% of~$x \\& y$")
+    paper = to_dict(document(tex, item(title=None)))["items"]
+    assert (paper[0]["title"], paper[0]["abstract"]) == (tex.title, tex.abstract)
+    assert (paper[0]["display_title"], paper[0]["display_abstract"]) == ("Lévy flights", "about 50% of $x \\& y$")
+    assert (paper[1]["display_title"], paper[1]["display_abstract"]) == (None, None)
 
 
 def test_an_ad_hoc_digest_has_no_channel_and_no_period() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from app.arxiv.display import display
 from app.render import render
 from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
 from app.render.phrases import ACKNOWLEDGEMENT
@@ -107,8 +108,13 @@ def expected(text: str | None) -> str:
     return re.sub("[\x00\ud800-\udfff]", "\ufffd", " ".join((text or "").split()))
 
 
+def shown(text: str | None) -> str:
+    """Return what a reader must see of one of arXiv's texts, or of a text made from them: its display form."""
+    return expected(display(text or ""))
+
+
 def check(digest: DigestDocument, reader: MarkdownIt) -> Reading:
-    """Assert that every paper has one row and one footnote, that every text reads back as it went in, and no link more.
+    """Assert that every paper has one row and one footnote, that every text's display form reads back, and no link more.
 
     The heading may name the channel as it is, which linkify-it takes for a domain in Chile.
     """
@@ -119,12 +125,14 @@ def check(digest: DigestDocument, reader: MarkdownIt) -> Reading:
     for paper, (_, title, address, summary), paragraphs in zip(
         digest.items, reading.rows, reading.footnotes.values(), strict=True
     ):
-        assert title == expected(paper.title) or (not expected(paper.title) and title == paper.arxiv_id)
+        assert title == shown(paper.title) or (not shown(paper.title) and title == paper.arxiv_id)
         assert address == paper.links.abs
-        if said := expected(paper.tldr) or expected(paper.tldr_en):
+        if said := shown(paper.tldr) or shown(paper.tldr_en):
             assert summary == said
-        texts = (paper.translated_title, title, address, summary, paper.tldr_en, paper.translated_abstract)
-        wanted = [text for text in map(expected, (*texts, paper.abstract)) if text]
+        texts = map(shown, (paper.translated_title, paper.tldr_en, paper.translated_abstract, paper.abstract))
+        translated_title, tldr_en, translated_abstract, abstract = texts
+        parts = (translated_title, title, address, summary, tldr_en, translated_abstract, abstract)
+        wanted = [text for text in parts if text]
         assert paragraphs[: len(dict.fromkeys(wanted))] == list(dict.fromkeys(wanted))
         assert len(paragraphs) - len(dict.fromkeys(wanted)) <= 1  # authors and categories
     return reading
@@ -198,6 +206,21 @@ def test_no_known_trick_works_anywhere(text: str, reader: MarkdownIt) -> None:
 def test_text_stays_legible() -> None:
     plain = "We reach 95.3% (p < 0.05) - see Fig. 2 - with $x_i^{2} \\in \\mathbb{R}$, e.g. AT&T's T5-v1.1 & co!"
     assert plain in render(document(item(title=plain)), "md")
+
+
+def test_arxivs_texts_are_shown_in_their_display_form(reader: MarkdownIt) -> None:
+    tex = item(
+        title='Schr\\"odinger \\& {\\it Co.}',
+        tldr="up to~50\\% ``off''",
+        abstract="\\emph{a|b} \\textbf{*c*} $d_{e}$",
+        authors=(ItemAuthor("{\\L}. \\'Swi\\k{a}tek", ("$^1$ Universit\\'e A",)), ItemAuthor("J.~P. \\O re")),
+    )
+    reading = read(render(document(tex), "md"), reader)
+    assert reading.rows == [("[^1]", "Schrödinger & Co.", tex.links.abs, "up to 50% “off”")]
+    assert reading.footnotes["1"][-2:] == [
+        "a|b *c* $d_{e}$",
+        "Authors: Ł. Świątek ($^1$ Université A), J. P. Øre",
+    ]
 
 
 def test_addresses_are_broken_up_for_readers_that_link_bare_ones() -> None:

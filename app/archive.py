@@ -19,7 +19,7 @@ from app.archive_record import ArchiveRecord, BrokenRecordError, read_record
 from app.db import Database
 from app.errors import InvalidInput
 from app.models import PaperEntry, RunState
-from app.papers import PaperRecord, text_hash
+from app.papers import PaperRecord, abstract_hash, names_listed, raw_hash
 
 BATCH = 500
 """Files in one transaction: a second's work, so that little is done again after a crash."""
@@ -64,6 +64,19 @@ class ImportReport:
             "cut_abstracts": self.cut_abstracts,
             "broken": len(self.broken),
         }
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a path is a folder, or a record of the older system; else it may be another kind of file, or nothing."""
+    try:
+        if path.is_dir() or _FILE.search(path.as_posix()):
+            return True
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+            return False
+        fields = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and "link" in fields
 
 
 def find_files(path: Path) -> list[Path]:
@@ -142,9 +155,9 @@ def _read_file(file: Path) -> ArchiveRecord:
 
 
 async def _store(session: AsyncSession, records: Sequence[ArchiveRecord], report: ImportReport) -> None:
-    hashes = {text_hash(record.raw): record for record in records}
+    hashes = {raw_hash(record.raw): record for record in records}
     known = set(await session.scalars(select(PaperEntry.raw_hash).where(PaperEntry.raw_hash.in_(list(hashes)))))
-    fresh = [record for raw_hash, record in hashes.items() if raw_hash not in known]
+    fresh = [record for key, record in hashes.items() if key not in known]
     report.unchanged += len(records) - len(fresh)
     report.cut_abstracts += sum(record.abstract_is_cut for record in records)
     upserted = await papers.upsert(session, [_paper(record) for record in fresh])
@@ -161,16 +174,10 @@ def _paper(record: ArchiveRecord) -> PaperRecord:
         title=record.title or None,
         abstract=record.abstract or None,
         abstract_is_cut=record.abstract_is_cut,
-        authors=(),
-        authors_omitted=0,
         primary_category=record.primary_category,
         categories=categories,
-        listed_in=categories,
-        license=None,
-        doi=None,
-        journal_ref=None,
-        first_announced_on=None,
-        text_as_of=None,
+        categories_are_partial=True,
+        listed_in=names_listed(categories),
         format=FORMAT,
         raw=record.raw,
     )
@@ -204,13 +211,13 @@ async def _store_summaries(session: AsyncSession, records: Sequence[ArchiveRecor
         {
             "arxiv_id": record.arxiv_id,
             "version": record.version,
-            "abstract_hash": text_hash(record.abstract or None),
+            "abstract_hash": abstract_hash(record.abstract or None),
             "title": record.translated_title,
             "abstract": record.translated_abstract,
             "tldr": record.tldr,
             "tldr_en": record.tldr_en,
             "tokens": record.total_tokens,
-            "raw_hash": text_hash(record.raw),
+            "raw_hash": raw_hash(record.raw),
             "fingerprint": hashlib.sha256(record.raw.encode()).hexdigest()[:12],
         }
         for record in records

@@ -18,6 +18,8 @@ from app.arxiv import taxonomy
 from app.errors import ConfigurationError, ZhaiyaoError
 
 ARXIV_FEED_URL = "https://rss.arxiv.org/rss"
+ARXIV_OAI_URL = "https://oaipmh.arxiv.org/oai"
+ARXIV_API_URL = "https://export.arxiv.org/api/query"
 POLITE_INTERVAL = timedelta(seconds=3)
 """arXiv's terms of use: no more than one request every three seconds (FACTS 8.2)."""
 
@@ -28,6 +30,8 @@ _EXAMPLES = {
     "languages": "zh,en",
     "contact": "mailto:you@example.org",
     "arxiv_feed_url": ARXIV_FEED_URL,
+    "arxiv_oai_url": ARXIV_OAI_URL,
+    "arxiv_api_url": ARXIV_API_URL,
     "arxiv_interval": "3",
     "host": "127.0.0.1",
     "port": "8000",
@@ -47,6 +51,8 @@ class Settings(BaseSettings):
     languages: Annotated[tuple[str, ...], NoDecode] = ("zh",)
     contact: str | None = None
     arxiv_feed_url: str = ARXIV_FEED_URL
+    arxiv_oai_url: str = ARXIV_OAI_URL
+    arxiv_api_url: str = ARXIV_API_URL
     arxiv_interval: timedelta = POLITE_INTERVAL
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
@@ -91,7 +97,7 @@ class Settings(BaseSettings):
         _ = urlsplit(address).port
         return value
 
-    @field_validator("arxiv_feed_url")
+    @field_validator("arxiv_feed_url", "arxiv_oai_url", "arxiv_api_url")
     @classmethod
     def _http_only(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -106,8 +112,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _polite(self) -> "Settings":
-        host = urlsplit(self.arxiv_feed_url).hostname or ""
-        if self.arxiv_interval < POLITE_INTERVAL and (host == "arxiv.org" or host.endswith(".arxiv.org")):
+        if self.arxiv_interval < POLITE_INTERVAL and is_arxivs(self.arxiv_feed_url):
             raise ValueError(
                 "ZHAIYAO_ARXIV_INTERVAL: arXiv's terms allow one request every 3 seconds; "
                 "a shorter interval is only for a mirror of your own"
@@ -125,6 +130,12 @@ class Settings(BaseSettings):
         parts = urlsplit(self.arxiv_feed_url)
         path = parts.path.rstrip("/") or "/rss"
         return urlunsplit(parts._replace(path=f"{path}/{category}"))
+
+
+def is_arxivs(url: str) -> bool:
+    """Whether an address is on one of arXiv's own hosts, so that its terms of use hold."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return host == "arxiv.org" or host.endswith(".arxiv.org")
 
 
 def check_language(tag: str) -> str:

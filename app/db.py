@@ -1,10 +1,10 @@
 """The database: one engine, one way to commit, and the check that its schema is this release's."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -61,6 +61,22 @@ class Database:
                 return row.scalar_one_or_none()
         except (OSError, DBAPIError) as error:
             raise _unreachable(self.url, error) from error
+
+
+async def hold_moment(session: AsyncSession) -> None:
+    """Have all that a transaction will read be of one moment; it must not have asked anything before."""
+    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Copy rows into a table within the session's transaction: several times as fast as INSERT.
+
+    Values are Python's own; JSON columns take JSON text. A row that is there already is an ``IntegrityError``.
+    """
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.copy_records_to_table(table, records=rows, columns=columns)
 
 
 def alembic_config(url: str) -> "alembic.config.Config":

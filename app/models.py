@@ -4,7 +4,7 @@ Instants are UTC and end in ``_at``; days are arXiv's batch dates (US Eastern) a
 unique indexes. ``NULL`` means that nobody said, never that a value is empty.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -84,6 +84,21 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class FetchOutcome(StrEnum):
+    """How a request to arXiv ended."""
+
+    RUNNING = "running"
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"
+    REDIRECTED = "redirected"
+    LATER = "later"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    CUT = "cut"
+    TOO_LARGE = "too_large"
+    INTERRUPTED = "interrupted"
+
+
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     allowed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=f"{column}_known")
@@ -113,7 +128,7 @@ class Paper(Base):
     categories: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     listed_in: Mapped[list[str]] = mapped_column(
         server_default=text("'{}'"),
-        comment="categories it carries or was announced in: what the filter looks at",
+        comment="categories it carries, under every name: what the filter looks at",
     )
     comments: Mapped[str | None]
     journal_ref: Mapped[str | None]
@@ -123,7 +138,17 @@ class Paper(Base):
     updated_at: Mapped[datetime | None]
     first_announced_on: Mapped[date | None]
     withdrawn: Mapped[bool] = mapped_column(server_default=text("false"))
-    text_as_of: Mapped[date | None] = mapped_column(comment="batch date of the listing that the texts come from")
+    versions: Mapped[list[dict[str, Any]]] = mapped_column(
+        server_default=text("'[]'"), comment="what is known of each version: version, submitted_at, size, source_type"
+    )
+    text_is_converted: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="the source had turned the TeX of the texts into Unicode"
+    )
+    categories_are_partial: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="the source named the primary category only"
+    )
+    datestamp: Mapped[date | None] = mapped_column(comment="UTC day of the last modification, from OAI-PMH")
+    text_as_of: Mapped[date | None] = mapped_column(comment="day of the listing or record that the texts come from")
     stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -150,7 +175,7 @@ class Ingestion(Base):
     __table_args__ = (Index("ix_ingestions_kind_category", "kind", "category"), _one_of("state", RunState))
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    kind: Mapped[str] = mapped_column(comment="listing or archive")
+    kind: Mapped[str] = mapped_column(comment="listing, archive, snapshot or details")
     category: Mapped[str | None]
     source: Mapped[str]
     job_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -180,6 +205,11 @@ class Listing(Base):
     )
     source: Mapped[str]
     reason: Mapped[str | None]
+    verified_at: Mapped[datetime | None] = mapped_column(comment="when OAI-PMH was last compared with it and agreed")
+    doubts: Mapped[dict[str, Any]] = mapped_column(
+        server_default=text("'{}'"),
+        comment="papers of which OAI-PMH leaves open whether they belong here, with the days that they may belong to",
+    )
     ingestion_id: Mapped[int | None] = mapped_column(ForeignKey("ingestions.id", ondelete="SET NULL"))
     first_read_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_read_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -345,3 +375,90 @@ class RateLimit(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     next_at: Mapped[datetime]
+
+
+class Rest(Base):
+    """A source, or one target of it, that is left alone for a while because it refused or failed."""
+
+    __tablename__ = "rests"
+
+    key: Mapped[str] = mapped_column(primary_key=True, comment="feed, oai or api; or feed:cs.CL and the like")
+    until: Mapped[datetime]
+    failures: Mapped[int] = mapped_column(comment="in a row")
+    reason: Mapped[str]
+    since: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Fetch(Base):
+    """One request to arXiv: the row is there before the request is."""
+
+    __tablename__ = "fetches"
+    __table_args__ = (
+        _one_of("outcome", FetchOutcome),
+        Index("ix_fetches_url_id", "url", "id"),
+        Index("ix_fetches_started_at", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source: Mapped[str] = mapped_column(comment="feed, oai or api")
+    target: Mapped[str] = mapped_column(comment="the category, the set, or what else was asked for")
+    url: Mapped[str]
+    started_at: Mapped[datetime]
+    outcome: Mapped[str]
+    detail: Mapped[str | None]
+    status: Mapped[int | None]
+    size: Mapped[int | None] = mapped_column(BigInteger, comment="bytes of the body, uncompressed")
+    duration: Mapped[timedelta | None]
+    headers: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    body: Mapped[bytes | None] = mapped_column(comment="as received, compressed with zlib; kept for 30 days")
+    body_of: Mapped[int | None] = mapped_column(BigInteger, comment="the fetch that has the same body")
+
+
+class Harvest(Base):
+    """One harvest over OAI-PMH, in windows of days; the row is where it goes on after an interruption."""
+
+    __tablename__ = "harvests"
+    __table_args__ = (
+        _one_of("state", RunState),
+        Index(
+            "uq_harvests_running",
+            "set_spec",
+            "prefix",
+            "from_on",
+            "until_on",
+            unique=True,
+            postgresql_where=text("state = 'running'"),
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    set_spec: Mapped[str]
+    prefix: Mapped[str]
+    from_on: Mapped[date]
+    until_on: Mapped[date | None] = mapped_column(comment="NULL: until now")
+    state: Mapped[str]
+    window_from: Mapped[date] = mapped_column(comment="first day of the window at work")
+    window_until: Mapped[date | None] = mapped_column(comment="its last day; NULL: until now")
+    token: Mapped[str | None] = mapped_column(comment="what the last page gave for the next")
+    window_pages: Mapped[int] = mapped_column(server_default=text("0"))
+    responded_on: Mapped[date | None] = mapped_column(comment="UTC day of the first answer of the last window")
+    pages: Mapped[int] = mapped_column(server_default=text("0"))
+    records: Mapped[int] = mapped_column(server_default=text("0"))
+    counts: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    detail: Mapped[str | None]
+    job_id: Mapped[int | None] = mapped_column(BigInteger)
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+
+
+class Coverage(Base):
+    """The days of a set whose modifications have all been harvested (as arXivRaw), without a gap."""
+
+    __tablename__ = "coverages"
+
+    set_spec: Mapped[str] = mapped_column(primary_key=True)
+    covered_from: Mapped[date]
+    covered_before: Mapped[date] = mapped_column(comment="the first day that may still be incomplete")
+    harvested_at: Mapped[datetime]

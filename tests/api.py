@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.db import Database
+from app.door import Door
 from app.ingestion import Tools, ingest
 from app.llm import make_summariser
 from app.main import create_app
@@ -43,6 +45,22 @@ async def store(tools: Tools, folder: Path, category: str, day: date, *items: It
     file = folder / "feed.xml"
     file.write_bytes(rss(category, day, *items))
     await ingest(tools, category, source=str(file))
+
+
+async def execute(tools: Tools, statement: str, **parameters: Any) -> None:
+    """Change the database behind the service's back."""
+    async with tools.database.transaction() as session:
+        await session.execute(text(statement), parameters)
+
+
+def at(tools: Tools, instant: datetime) -> Tools:
+    """The same tools at another time."""
+    return replace(tools, door=replace(tools.door, now=lambda: instant))
+
+
+def eastern(day: date, hour: int = 0, minute: int = 0) -> datetime:
+    """An instant that US Eastern clocks show, in UTC."""
+    return datetime.combine(day, time(hour, minute), ZoneInfo("America/New_York")).astimezone(UTC)
 
 
 def problem(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
@@ -91,7 +109,7 @@ async def serving(url: str, folder: Path, *, pool_size: int = 5) -> AsyncIterato
     """A service on the database at ``url``."""
     database = Database(url, pool_size=pool_size)
     async with httpx.AsyncClient() as outward:
-        tools = Tools(make_settings(folder), database, outward, make_summariser())
+        tools = Tools(make_settings(folder), database, Door(database, outward, timedelta(0)), make_summariser())
         app = create_app(tools)
         async with caller(app) as client:
             yield Service(tools, app, client)

@@ -13,6 +13,7 @@ import pytest
 from app.arxiv.client import make_client
 from app.config import Settings
 from app.db import Database, upgrade
+from app.door import Door
 from app.ingestion import Tools
 from app.llm import make_summariser
 from app.main import create_app
@@ -84,6 +85,8 @@ def make_settings(data_dir: Path, feed_url: str = "http://127.0.0.1:9/rss") -> S
         languages=("zh",),
         contact="mailto:tests@example.org",
         arxiv_feed_url=feed_url,
+        arxiv_oai_url="http://127.0.0.1:9/oai",
+        arxiv_api_url="http://127.0.0.1:9/api/query",
         arxiv_interval=timedelta(0),
         host="127.0.0.1",
         port=0,
@@ -97,7 +100,7 @@ async def tools(settings: Settings, database_url: str) -> AsyncIterator[Tools]:
     """What the application works with, on the test's own database."""
     database = Database(database_url, pool_size=5)
     http = make_client(settings.contact)
-    yield Tools(settings, database, http, make_summariser())
+    yield Tools(settings, database, Door(database, http, settings.arxiv_interval), make_summariser())
     await http.aclose()
     await database.close()
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from app.archive import import_archive
 from app.archive_record import read_record
 from app.db import Database, upgrade
+from app.door import Door
 from app.ingestion import Tools
 from app.llm import make_summariser
 from app.main import create_app
@@ -32,7 +34,12 @@ async def archive(
     database = Database(url)
     await import_archive(database, archive_papers)
     async with httpx.AsyncClient() as outward:
-        tools = Tools(make_settings(tmp_path_factory.mktemp("data")), database, outward, make_summariser())
+        tools = Tools(
+            make_settings(tmp_path_factory.mktemp("data")),
+            database,
+            Door(database, outward, timedelta(0)),
+            make_summariser(),
+        )
         transport = httpx.ASGITransport(create_app(tools), client=("127.0.0.1", 50000))
         async with httpx.AsyncClient(transport=transport, base_url="http://zhaiyao.test", timeout=60) as client:
             yield client

@@ -1,0 +1,37 @@
+"""Papers: storing what the sources say of them, and finding them again."""
+
+from app.papers.finding import (
+    PaperFilter,
+    Source,
+    check_period,
+    find_datestamps,
+    find_papers,
+    find_source,
+    get_paper,
+    list_announcements,
+    list_papers,
+)
+from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, of_record, raw_hash, rows
+from app.papers.storing import Upserted, upsert, upsert_rows
+
+__all__ = [
+    "PaperFilter",
+    "PaperRecord",
+    "Rows",
+    "Source",
+    "Upserted",
+    "abstract_hash",
+    "check_period",
+    "find_datestamps",
+    "find_papers",
+    "find_source",
+    "get_paper",
+    "list_announcements",
+    "list_papers",
+    "names_listed",
+    "of_record",
+    "raw_hash",
+    "rows",
+    "upsert",
+    "upsert_rows",
+]

@@ -6,27 +6,25 @@ wrong in between ends as a failed run with its reason.
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from pathlib import Path
 
-import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import channels, listings, runs, summaries
 from app.arxiv import taxonomy
-from app.arxiv.client import MAX_BYTES, Answer, fetch
 from app.arxiv.entries import Feed
 from app.arxiv.feed import parse_feed
 from app.config import Settings
 from app.db import Database
+from app.door import LIMITS, Door, Fetched, Source
 from app.errors import FeedRejected, ZhaiyaoError
 from app.jobs import JobKind, NewJob, enqueue_once
 from app.listings import Stored
 from app.llm import Summariser
-from app.models import ListingState, RunState
-from app.pacing import wait_turn
+from app.models import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,12 @@ class Tools:
 
     settings: Settings
     database: Database
-    http: httpx.AsyncClient
+    door: Door
     summariser: Summariser
+
+    def now(self) -> datetime:
+        """The present, by the clock that everything here goes by."""
+        return self.door.now()
 
 
 async def ingest(
@@ -51,9 +53,9 @@ async def ingest(
     where = source or tools.settings.feed_url(category)
     async with tools.database.transaction() as session:
         run_id = await runs.begin_run(session, kind="listing", category=category, source=where, job_id=job_id)
-    answer: Answer | None = None
+    answer: Fetched | None = None
     try:
-        answer = await _read(tools, where)
+        answer = await _read(tools, category, where)
         feed = await asyncio.to_thread(parse_feed, answer.body)
         if answer.status != 200:
             raise FeedRejected("http_status", f"{where} answered with HTTP status {answer.status}.")
@@ -63,36 +65,37 @@ async def ingest(
         raise
 
 
-async def _read(tools: Tools, where: str) -> Answer:
+async def _read(tools: Tools, category: str, where: str) -> Fetched:
     if where.startswith(("http://", "https://")):
-        await wait_turn(tools.database, "arxiv", tools.settings.arxiv_interval)
-        return await fetch(tools.http, where)
+        return await tools.door.fetch(Source.FEED, category, where)
     return await asyncio.to_thread(_read_file, where)
 
 
-def _read_file(where: str) -> Answer:
+def _read_file(where: str) -> Fetched:
+    max_bytes = LIMITS[Source.FEED].max_bytes
     try:
         if where == "-":
-            body = sys.stdin.buffer.read(MAX_BYTES + 1)
+            body = sys.stdin.buffer.read(max_bytes + 1)
         else:
             with Path(where).open("rb") as file:
-                body = file.read(MAX_BYTES + 1)
+                body = file.read(max_bytes + 1)
     except OSError as error:
         raise FeedRejected("unreadable_file", f"{where} cannot be read: {error.strerror or error}.") from error
-    if len(body) > MAX_BYTES:
-        raise FeedRejected("too_large", f"{where} has more than {MAX_BYTES:,} bytes, which no listing has.")
-    return Answer(where, 200, body)
+    if len(body) > max_bytes:
+        raise FeedRejected("too_large", f"{where} has more than {max_bytes:,} bytes, which no listing has.")
+    return Fetched(where, 200, body)
 
 
 async def _save(
-    tools: Tools, feed: Feed, category: str, where: str, run_id: int, answer: Answer, *, compose: bool
+    tools: Tools, feed: Feed, category: str, where: str, run_id: int, answer: Fetched, *, compose: bool
 ) -> Stored:
-    named = listings.check(feed, category, datetime.now(UTC))
+    now = tools.now()
+    named = listings.check(feed, category, now)
     async with tools.database.transaction() as session:
-        stored = await listings.store(session, feed, category, named, run_id, where)
+        stored = await listings.store(session, feed, category, named, run_id, where, now)
         await summaries.request(session, stored.arxiv_ids, tools.settings.languages, tools.summariser)
-        if compose and stored.state != ListingState.EMPTY:
-            for job in await _digests_to_compose(session, tools.settings, feed, named):
+        if compose and stored.arxiv_ids:
+            for job in await digests_to_compose(session, tools.settings, {feed.announced_on}, named):
                 await enqueue_once(session, job)
         await runs.end_run(
             session,
@@ -107,15 +110,17 @@ async def _save(
     return stored
 
 
-async def _digests_to_compose(
-    session: AsyncSession, settings: Settings, feed: Feed, named: Sequence[str]
+async def digests_to_compose(
+    session: AsyncSession, settings: Settings, days: Iterable[date], categories: Sequence[str]
 ) -> list[NewJob]:
-    touched: dict[str, str | None] = {name: None for name in named if await channels.find_channel(session, name)}
+    """The jobs that bring every channel's digest up to date which takes one of these categories' listings."""
+    touched: dict[str, str | None] = {name: None for name in categories if await channels.find_channel(session, name)}
     for channel in await channels.own_channels(session):
-        if set(channels.listing_names(channel)) & set(named):
+        if set(channels.listing_names(channel)) & set(categories):
             touched[channel.slug] = channel.language
     return [
-        compose_job(slug, feed.announced_on.isoformat(), language)
+        compose_job(slug, day.isoformat(), language)
+        for day in sorted(days)
         for slug, own in touched.items()
         for language in ([own] if own else settings.languages)
     ]
@@ -136,12 +141,11 @@ async def _record_failure(
     category: str,
     where: str,
     run_id: int,
-    answer: Answer | None,
+    answer: Fetched | None,
     *,
     is_poll: bool,
 ) -> None:
     async with tools.database.transaction() as session:
         await runs.fail_run(session, run_id, error, http_status=answer.status if answer else None)
         if is_poll:
-            today = listings.today_eastern(datetime.now(UTC))
-            await listings.mark_failed(session, category, today, run_id, where, error.detail)
+            await listings.mark_failed(session, category, run_id, where, error.detail, tools.now())

@@ -25,6 +25,8 @@ class JobKind(StrEnum):
     """The kinds of work; ``app.tasks`` has one handler for each."""
 
     INGEST = "ingest"
+    HARVEST = "harvest"
+    FETCH = "fetch"
     SUMMARIZE = "summarize"
     COMPOSE = "compose"
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from app.arxiv.client import make_client
 from app.config import Settings
 from app.db import Database
+from app.door import Door
 from app.errors import ConfigurationError
 from app.ingestion import Tools
 from app.llm import make_summariser
@@ -69,7 +70,7 @@ async def open_tools(settings: Settings, url: str) -> AsyncIterator[Tools]:
     http = make_client(settings.contact)
     try:
         await database.check_schema()
-        yield Tools(settings, database, http, make_summariser())
+        yield Tools(settings, database, Door(database, http, settings.arxiv_interval), make_summariser())
     finally:
         await http.aclose()
         await database.close()

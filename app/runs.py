@@ -4,13 +4,15 @@ A run is recorded before anything is read, so that a reader that dies leaves a t
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import FeedRejected, NotFound, ZhaiyaoError
 from app.models import Ingestion, RunState
+
+_INTERRUPTED: Final = {"reason": "interrupted", "detail": "The process that read it ended before it was done."}
 
 
 async def begin_run(
@@ -28,12 +30,7 @@ async def begin_run(
             Ingestion.state == RunState.RUNNING,
             abandoned,
         )
-        .values(
-            state=RunState.FAILED,
-            reason="interrupted",
-            detail="The process that read it ended before it was done.",
-            finished_at=func.now(),
-        )
+        .values(state=RunState.FAILED, finished_at=func.now(), **_INTERRUPTED)
     )
     run = Ingestion(kind=kind, category=category, source=source, job_id=job_id, state=RunState.RUNNING)
     session.add(run)
@@ -45,6 +42,24 @@ async def fail_run(session: AsyncSession, run_id: int, error: ZhaiyaoError, *, h
     """Record why a run failed."""
     reason = error.reason if isinstance(error, FeedRejected) else error.code
     await end_run(session, run_id, state=RunState.FAILED, reason=reason, detail=error.detail, http_status=http_status)
+
+
+async def note(session: AsyncSession, run_id: int, **values: Any) -> None:
+    """Record how far a run is that goes on."""
+    await session.execute(update(Ingestion).where(Ingestion.id == run_id).values(**values))
+
+
+async def interrupt(session: AsyncSession, run_id: int) -> None:
+    """Record that a run never ended, because another does its work; if it lives after all, its end is recorded as ever."""
+    await end_run(session, run_id, state=RunState.FAILED, **_INTERRUPTED)
+
+
+async def find_last(session: AsyncSession, *, kind: str, size: int, fingerprint: int) -> Ingestion | None:
+    """The newest run of a kind that read a file of this size in bytes whose counts have this ``fingerprint``."""
+    query = select(Ingestion).where(
+        Ingestion.kind == kind, Ingestion.bytes == size, Ingestion.counts.contains({"fingerprint": fingerprint})
+    )
+    return await session.scalar(query.order_by(Ingestion.id.desc()).limit(1))
 
 
 async def end_run(session: AsyncSession, run_id: int, **values: Any) -> None:

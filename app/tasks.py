@@ -5,9 +5,11 @@ each handler's are recorded beside its job.
 """
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import procrastinate
@@ -15,8 +17,10 @@ from procrastinate import JobContext, RetryDecision
 from procrastinate.jobs import Job
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import channels, digests, ingestion, jobs, listings, summaries
-from app.errors import ZhaiyaoError
+from app import channels, details, digests, door, harvesting, harvests, ingestion, jobs, listings, summaries
+from app.arxiv import calendar, oai
+from app.errors import SourceUnavailable, ZhaiyaoError
+from app.harvests import Wanted
 from app.ingestion import Tools
 from app.jobs import JobKind, NewJob, enqueue_once
 from app.llm import SummariserError
@@ -27,6 +31,10 @@ HEARTBEAT_SECONDS = 2.0
 MAX_ATTEMPTS = 5
 REFRESH_DELAY = timedelta(seconds=3)
 """Summaries that arrive within this time make one new revision of a digest, not one each."""
+
+MOMENT = timedelta(seconds=1)
+NIGHTLY = time(23, 30)
+"""US Eastern: the day's papers are in OAI-PMH since 22:30 of the evening before, and late changes too (DESIGN section 9)."""
 
 FIRST_POLL = time(0, 30)
 """US Eastern; arXiv makes the day's feed at midnight (FACTS 7.1)."""
@@ -49,6 +57,8 @@ def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
         },
     )
     _register(app, tools, JobKind.INGEST, ingest)
+    _register(app, tools, JobKind.HARVEST, harvest)
+    _register(app, tools, JobKind.FETCH, fetch)
     _register(app, tools, JobKind.SUMMARIZE, summarize)
     _register(app, tools, JobKind.COMPOSE, compose)
     _schedule(app, tools)
@@ -92,14 +102,54 @@ class GrowingDelays(procrastinate.BaseRetryStrategy):
 
 
 async def ingest(tools: Tools, category: str, job_id: int | None = None) -> dict[str, Any]:
-    """Read a category's listing."""
-    stored = await ingestion.ingest(tools, category, job_id=job_id)
+    """Read a category's listing; if arXiv does not answer now, another job will when it may be asked again."""
+    try:
+        stored = await ingestion.ingest(tools, category, job_id=job_id)
+    except SourceUnavailable as error:
+        async with tools.database.transaction() as session:
+            await enqueue_once(session, replace(ingest_job(category), delay=max(error.retry_at - tools.now(), MOMENT)))
+        raise
     return {
         "category": stored.category,
         "announced_on": stored.announced_on.isoformat(),
         "state": stored.state,
         **stored.counts(),
     }
+
+
+async def harvest(
+    tools: Tools,
+    set_spec: str,
+    from_on: str,
+    until_on: str | None = None,
+    prefix: str = harvesting.COMPLETE,
+    job_id: int | None = None,
+) -> dict[str, Any]:
+    """Harvest a set over OAI-PMH; if arXiv does not answer now, another job goes on when it may be asked again."""
+    wanted = Wanted(set_spec, date.fromisoformat(from_on), date.fromisoformat(until_on) if until_on else None, prefix)
+    try:
+        report = await harvesting.harvest(tools, wanted, job_id=job_id)
+    except SourceUnavailable as error:
+        async with tools.database.transaction() as session:
+            await enqueue_once(session, replace(harvest_job(wanted), delay=max(error.retry_at - tools.now(), MOMENT)))
+        raise
+    return {
+        "harvest_id": report.harvest_id,
+        "set": set_spec,
+        "pages": report.pages,
+        "records": report.records,
+    } | report.counts
+
+
+async def fetch(tools: Tools, arxiv_ids: list[str], job_id: int | None = None) -> dict[str, Any]:
+    """Fetch papers by id; if arXiv does not answer now, another job will when it may be asked again."""
+    try:
+        found = await details.fetch(tools, arxiv_ids, job_id=job_id)
+    except SourceUnavailable as error:
+        async with tools.database.transaction() as session:
+            await enqueue_once(session, replace(fetch_job(arxiv_ids), delay=max(error.retry_at - tools.now(), MOMENT)))
+        raise
+    return found.counts() | {"unknown_ids": found.unknown}
 
 
 async def summarize(tools: Tools, summary_id: int, job_id: int | None = None) -> dict[str, Any]:
@@ -166,7 +216,8 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
     @app.task(name="poll", queueing_lock="poll", pass_context=False)
     async def poll(timestamp: int) -> None:
         async with tools.database.transaction() as session:
-            for job in await due_polls(session, tools, datetime.fromtimestamp(timestamp, UTC)):
+            now = datetime.fromtimestamp(timestamp, UTC)
+            for job in [*await due_polls(session, tools, now), *await due_harvests(session, tools, now)]:
                 await enqueue_once(session, job)
 
     @app.periodic(cron="17 3 * * *")
@@ -177,16 +228,58 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
         )
         async with tools.database.transaction() as session:
             await jobs.forget_outcomes(session)
+            await door.clean_up(session, tools.now())
 
 
 async def due_polls(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:
     """The listings to read at ``now``: on weekdays from 00:30 US Eastern, until the day's has been read with papers."""
-    eastern = now.astimezone(listings.EASTERN)
+    eastern = now.astimezone(calendar.EASTERN)
     if eastern.weekday() >= 5 or eastern.time() < FIRST_POLL:
         return []
     today = eastern.date()
     followed = await channels.followed_categories(session, tools.settings.categories)
     return [ingest_job(category) for category in followed if not await listings.is_settled(session, category, today)]
+
+
+async def due_harvests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:
+    """The sets to harvest at ``now``: each followed category's, once after 23:30 US Eastern.
+
+    A category that was followed only since then waits for its first night.
+    """
+    eastern = now.astimezone(calendar.EASTERN)
+    night = datetime.combine(eastern.date(), NIGHTLY, calendar.EASTERN)
+    if eastern < night:
+        night -= timedelta(days=1)
+    due = []
+    for category in await channels.followed_categories(session, tools.settings.categories):
+        set_spec = oai.set_of(category)
+        since = await harvests.last_success_at(session, set_spec) or await listings.first_read_at(session, category)
+        if since is not None and since < night:
+            coverage = await harvests.find_coverage(session, set_spec)
+            from_on = harvesting.due_from(coverage.covered_before if coverage else None, now.astimezone(UTC).date())
+            due.append(harvest_job(Wanted(set_spec, from_on)))
+    return due
+
+
+def harvest_job(wanted: Wanted) -> NewJob:
+    """The job that harvests a set. One at a time, and of the same days one waits; the requests take turns with all others."""
+    return NewJob(
+        JobKind.HARVEST,
+        {
+            "set_spec": wanted.set_spec,
+            "from_on": wanted.from_on.isoformat(),
+            "until_on": wanted.until_on.isoformat() if wanted.until_on else None,
+            "prefix": wanted.prefix,
+        },
+        lock="harvest",
+        queueing_lock=f"harvest:{wanted.set_spec}:{wanted.from_on}:{wanted.until_on}:{wanted.prefix}",
+    )
+
+
+def fetch_job(arxiv_ids: Sequence[str]) -> NewJob:
+    """The job that fetches papers by id; of the same papers one waits at a time."""
+    named = hashlib.sha256(" ".join(arxiv_ids).encode()).hexdigest()[:20]
+    return NewJob(JobKind.FETCH, {"arxiv_ids": list(arxiv_ids)}, lock="fetch", queueing_lock=f"fetch:{named}")
 
 
 def ingest_job(category: str) -> NewJob:

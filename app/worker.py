@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import jobs
 from app.ingestion import Tools
 from app.jobs import enqueue_once
-from app.tasks import MAX_ATTEMPTS, build_app, due_polls
+from app.tasks import MAX_ATTEMPTS, build_app, due_harvests, due_polls
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +72,8 @@ async def work_off(tools: Tools, url: str) -> None:
 async def _poll_now(tools: Tools) -> None:
     """Ask for the listings that are due, so that a service that was off catches up at once."""
     async with tools.database.transaction() as session:
-        for job in await due_polls(session, tools, datetime.now(UTC)):
+        now = tools.now()
+        for job in [*await due_polls(session, tools, now), *await due_harvests(session, tools, now)]:
             await enqueue_once(session, job)
 
 

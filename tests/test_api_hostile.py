@@ -32,7 +32,12 @@ CHANNEL: dict[str, Any] = {
 DIGEST: dict[str, Any] = {"channel": "cs.CL", "date": "2026-01-13", "language": "zh"}
 OVER_PAPERS: dict[str, Any] = {"paper_ids": IDS[:2], "title": "Two", "language": "en"}
 INGESTION: dict[str, Any] = {"category": "cs.CL"}
-WRITES = {"/v1/channels": CHANNEL, "/v1/digests": DIGEST, "/v1/ingestions": INGESTION}
+HARVEST: dict[str, Any] = {"set": "cs:cs:CL", "from": "2026-01-05", "until": "2026-01-13", "format": "arXivRaw"}
+FETCH: dict[str, Any] = {"ids": IDS[:2]}
+WRITES = {
+    "/v1/channels": CHANNEL, "/v1/digests": DIGEST, "/v1/ingestions": INGESTION, "/v1/harvests": HARVEST,
+    "/v1/papers/fetch": FETCH,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -124,19 +129,25 @@ ENCODED = [
 
 SEGMENTS = [
     "/v1/papers/{}", "/v1/channels/{}", "/v1/channels/{}/latest.md", "/v1/channels/cs.CL/latest.{}", "/v1/digests/{}",
-    "/v1/digests/{}.md", "/v1/digests/x.{}", "/v1/jobs/{}", "/v1/{}", "/{}",
+    "/v1/digests/{}.md", "/v1/digests/x.{}", "/v1/jobs/{}", "/v1/harvests/{}", "/v1/{}", "/{}",
 ]  # fmt: skip
 
 PARAMETERS = {
-    "/v1/papers": ["category", "announced_from", "announced_to", "ids", "limit", "cursor", "unknown"],
-    "/v1/listings": ["category", "announced_from", "announced_to", "state", "limit", "cursor"],
+    "/v1/papers": ["category", "announced_from", "announced_to", "announce_type", "submitted_from", "submitted_to",
+                   "withdrawn", "ids", "limit", "cursor", "unknown"],
+    "/v1/listings": ["category", "announced_from", "announced_to", "state", "complete", "limit", "cursor"],
+    "/v1/stats": ["category", "announced_from", "announced_to", "language", "limit"],
+    "/v1/freshness": ["category"],
+    "/v1/calendar": ["year"],
+    "/v1/fetches": ["source", "target", "outcome", "limit", "cursor"],
+    "/v1/harvests": ["limit", "cursor"],
     "/v1/ingestions": ["category", "state", "limit", "cursor"],
     "/v1/channels": ["builtin", "limit", "cursor"],
     "/v1/digests": ["channel", "language", "limit", "cursor"],
     "/v1/channels/cs.CL/latest.md": ["language", "style"],
     "/v1/digests/{digest_id}": ["revision"],
     "/v1/digests/{digest_id}.md": ["revision", "style"],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("address", SEGMENTS)
@@ -172,19 +183,22 @@ async def test_nul_in_an_address(service: Service, address: str) -> None:
     ("announced_to", "20260113"), ("announced_to", "13.01.2026"), ("announced_to", "٢٠٢٦-٠١-١٣"), ("announced_to", ""),
 ])  # fmt: skip
 async def test_a_day_is_written_as_a_day(service: Service, field: str, wrong: str) -> None:
-    for path in ("/v1/papers", "/v1/listings"):
+    for path in ("/v1/papers", "/v1/listings", "/v1/stats"):
         body = problem(await service.client.get(path, params={field: wrong}), 422, "invalid_request")
         assert body["errors"][0]["field"] == f"query.{field}"
         assert "2026-01-13" in body["detail"]
+    submitted = {field.replace("announced", "submitted"): wrong}
+    assert "2026-01-13" in problem(await service.client.get("/v1/papers", params=submitted), 422)["detail"]
     name = {"announced_from": "from", "announced_to": "to"}[field]
     answer = await service.client.post("/v1/digests", json={"channel": "cs.CL", name: wrong})
     assert "2026-01-13" in problem(answer, 422, "invalid_request")["detail"]
 
 
 @pytest.mark.parametrize("job", ["0", "-1", "9223372036854775808", "1" * 100, "1.5", "0x10", "١", "abc", "true", "%20"])
-async def test_numbers_that_are_no_job(service: Service, job: str) -> None:
-    problem(await service.client.get(f"/v1/jobs/{job}"), 422, "invalid_request")
-    problem(await service.client.get("/v1/jobs/9223372036854775807"), 404, "not_found")
+async def test_numbers_that_are_no_job_or_harvest(service: Service, job: str) -> None:
+    for path in ("/v1/jobs", "/v1/harvests"):
+        problem(await service.client.get(f"{path}/{job}"), 422, "invalid_request")
+        problem(await service.client.get(f"{path}/9223372036854775807"), 404, "not_found")
 
 
 @pytest.mark.parametrize("revision", ["0", "-1", "2147483648", "9" * 4_301, "x", "1.5", ""])
@@ -201,8 +215,10 @@ KEYS: list[Any] = [
 
 
 @pytest.mark.parametrize(("path", "query"), [
-    ("/v1/papers", ["papers", None, None, None, None]),
-    ("/v1/listings", ["listings", None, None, None, None]),
+    ("/v1/papers", ["papers", *[None] * 8]),
+    ("/v1/listings", ["listings", *[None] * 5]),
+    ("/v1/fetches", ["fetches", None, None, None]),
+    ("/v1/harvests", ["harvests"]),
     ("/v1/ingestions", ["ingestions", None, None]),
     ("/v1/channels", ["channels", None]),
     ("/v1/digests", ["digests", None, None]),
@@ -415,6 +431,12 @@ WRONG_VALUES: list[tuple[str, dict[str, Any], str, list[Any]]] = [
     ("/v1/digests", OVER_PAPERS, "paper_ids", [[], IDS[0], {}, 5, IDS[:1] * 5_001]),
     ("/v1/digests", OVER_PAPERS, "title", ["", " ", "a\nb", "x" * 301, 5]),
     ("/v1/ingestions", INGESTION, "category", [5, None, ["cs.CL"], "x" * 81]),
+    ("/v1/harvests", HARVEST, "set", [5, None, ["cs.CL"], "x" * 81]),
+    ("/v1/harvests", HARVEST, "from",
+     [None, 0, 1768262400, True, "", "today", "2026-1-3", "2026-02-30", "0000-00-00", "10000-01-01", [], {"year": 2026}]),
+    ("/v1/harvests", HARVEST, "until", [0, 1.5, "", "now", "2026-13-01", "2026-01-13T00:00:00Z", []]),
+    ("/v1/harvests", HARVEST, "format", [None, 5, "", "arxivraw", "oai_marc", ["arXivRaw"]]),
+    ("/v1/papers/fetch", FETCH, "ids", [[], IDS[0], {}, 5, None, IDS[:1] * 2_001]),
 ]  # fmt: skip
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     *((path, body | {field: value}, f"body.{field}") for path, body, field, values in WRONG_VALUES for value in values),
@@ -423,6 +445,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     *(("/v1/channels", {n: v for n, v in CHANNEL.items() if n != name}, f"body.{name}")
       for name in ("slug", "title", "categories")),
     ("/v1/ingestions", {}, "body.category"),
+    ("/v1/harvests", {"from": "2026-01-05"}, "body.set"),
+    ("/v1/harvests", {"set": "cs.CL"}, "body.from"),
+    ("/v1/harvests", HARVEST | {"from_": "2026-01-05"}, "body.from_"),
+    ("/v1/papers/fetch", {}, "body.ids"),
+    ("/v1/papers/fetch", {"ids": [IDS[0], None]}, "body.ids.1"),
     ("/v1/channels", CHANNEL | {"categories": ["cs.CL", 5]}, "body.categories.1"),
     ("/v1/channels", CHANNEL | {"announce_types": ["new", "NEW"]}, "body.announce_types.1"),
     ("/v1/digests", {"paper_ids": [IDS[0], None]}, "body.paper_ids.1"),
@@ -514,6 +541,8 @@ async def test_wrong_methods_are_told_the_right_ones(service: Service, digest_id
             for name, value in filled.items():
                 address = address.replace(name, value)
             allowed = {method.upper() for method in operations} | {"HEAD"}
+            if path.startswith("/v1/papers/"):
+                allowed.add("GET")  # any text there may be an id
             for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"} - allowed:
                 answer = await service.client.request(method, address)
                 body = problem(answer, 405, "method_not_allowed")
@@ -629,8 +658,9 @@ async def test_digests_while_the_papers_change(client: httpx.AsyncClient, tools:
     assert (await counts(tools))["revisions"] == last["revision"]
 
 
-async def test_twenty_who_ask_for_a_listing_share_one_job(service: Service) -> None:
-    answers = await asyncio.gather(*(service.client.post("/v1/ingestions", json=INGESTION) for _ in range(20)))
+@pytest.mark.parametrize("path", ["/v1/ingestions", "/v1/harvests", "/v1/papers/fetch"])
+async def test_twenty_who_ask_for_the_same_share_one_job(service: Service, path: str) -> None:
+    answers = await asyncio.gather(*(service.client.post(path, json=WRITES[path]) for _ in range(20)))
     jobs = [ok(answer, 202)["id"] for answer in answers]
     assert len(set(jobs)) == 1
     for answer, job in zip(answers, jobs, strict=True):
@@ -642,6 +672,7 @@ async def test_twenty_who_ask_for_a_listing_share_one_job(service: Service) -> N
 EVERY_READ = [
     "/v1/papers", "/v1/papers/2601.95001", "/v1/listings", "/v1/channels", "/v1/channels/cs.CL", "/v1/digests",
     "/v1/digests/x", "/v1/digests/x.md", "/v1/channels/cs.CL/latest.md", "/v1/ingestions", "/v1/jobs/1", "/readyz",
+    "/v1/freshness", "/v1/stats", "/v1/fetches", "/v1/harvests", "/v1/harvests/1",
 ]  # fmt: skip
 
 

@@ -46,12 +46,13 @@ async def test_a_listing_is_stored_with_all_its_fields(
     assert job["status"] == "succeeded"
     assert job["result"] == {
         "category": "cs.CL", "announced_on": "2026-01-13", "state": "announced", "items": 2, "papers_created": 2,
-        "papers_changed": 0, "announcements_created": 2,
+        "papers_changed": 0, "announcements_created": 2, "types_corrected": 0,
     }  # fmt: skip
     paper = await get(client, "/v1/papers/arXiv:2601.95001v1")
     assert paper["title"] == "On Testing"
     assert paper["abstract"] == "We propose a test. It passes."
-    assert paper["authors"][1] == {"name": "Bo Example", "affiliations": ["Univ. of Tests, Dept. X"]}
+    bo = {"name": "Bo Example", "display_name": "Bo Example", "affiliations": ["Univ. of Tests, Dept. X"]}
+    assert paper["authors"][1] == bo
     assert paper["first_announced_on"] == "2026-01-13"
     assert paper["source"]["format"] == "rss2"
     assert "Announce Type: new" in paper["source"]["raw"]
@@ -201,7 +202,7 @@ async def test_a_combined_document_is_split_into_its_categories(
 
 async def test_requests_are_spaced_and_say_who_asks(tools: Tools, fake_arxiv: FakeArxiv) -> None:
     fake_arxiv.serve("cs.CL", rss("cs.CL", TUESDAY))
-    polite = replace(tools, settings=tools.settings.model_copy(update={"arxiv_interval": timedelta(seconds=0.3)}))
+    polite = replace(tools, door=replace(tools.door, interval=timedelta(seconds=0.3)))
     await asyncio.gather(*(ingest(polite, "cs.CL") for _ in range(4)))
     times = sorted(request.at for request in fake_arxiv.requests)
     assert min(b - a for a, b in pairwise(times)) > 0.25

@@ -12,6 +12,7 @@ import pytest
 
 from app.config import Settings
 from app.db import Database
+from app.door import Door
 from app.ingestion import Tools
 from app.llm import make_summariser
 from app.main import create_app
@@ -102,7 +103,7 @@ async def test_a_period_is_one_of_announcements(library: Service, params: dict[s
     assert await found(library.client, **params) == expected
 
 
-@pytest.mark.parametrize("path", ["/v1/papers", "/v1/listings"])
+@pytest.mark.parametrize("path", ["/v1/papers", "/v1/listings", "/v1/stats"])
 async def test_a_period_that_ends_before_it_begins_is_refused(library: Service, path: str) -> None:
     answer = await library.client.get(path, params={"announced_from": "2026-01-15", "announced_to": "2026-01-13"})
     assert "after its end" in problem(answer, 422, "invalid_input")["detail"]
@@ -170,12 +171,15 @@ async def test_what_is_no_id_is_refused_with_an_example(library: Service, path: 
 
 @pytest.mark.parametrize(("category", "hint"), [("cs.CLL", "cs.CL"), ("sc.CL", "cs.CL"), ("x" * 80, "econ")])
 async def test_an_unknown_category_is_refused_with_the_closest(library: Service, category: str, hint: str) -> None:
-    for path in ("/v1/papers", "/v1/listings", "/v1/ingestions"):
+    for path in ("/v1/papers", "/v1/listings", "/v1/ingestions", "/v1/stats"):
         answer = await library.client.get(path, params={"category": category})
         assert hint in problem(answer, 422, "unknown_category")["detail"]
 
 
-@pytest.mark.parametrize("path", ["/v1/papers", "/v1/listings", "/v1/channels", "/v1/digests", "/v1/ingestions"])
+LISTS = ["/v1/papers", "/v1/listings", "/v1/channels", "/v1/digests", "/v1/ingestions", "/v1/fetches", "/v1/harvests"]
+
+
+@pytest.mark.parametrize("path", LISTS)
 async def test_limit_goes_from_1_to_200(library: Service, path: str) -> None:
     for size in (1, 200):
         assert len(ok(await library.client.get(path, params={"limit": size}))["items"]) <= size
@@ -337,7 +341,7 @@ async def test_a_taken_slug_is_a_conflict(client: httpx.AsyncClient, tools: Tool
 
 
 async def test_an_empty_service_answers_with_empty_lists(client: httpx.AsyncClient) -> None:
-    for path in ("/v1/papers", "/v1/listings", "/v1/digests", "/v1/ingestions"):
+    for path in ("/v1/papers", "/v1/listings", "/v1/digests", "/v1/ingestions", "/v1/fetches", "/v1/harvests"):
         answer = await client.get(path)
         assert ok(answer) == {"items": [], "next_cursor": None}
         assert "link" not in answer.headers
@@ -382,7 +386,8 @@ async def test_a_channels_day_is_one_digest_however_it_is_asked_for(
     made = ok(await client.post("/v1/digests", json={"channel": "cs.CL", "date": "2026-01-13", "language": "zh"}), 201)
     assert made["period"] == {"from": "2026-01-13", "to": "2026-01-13"}
     assert made["receipt"] == {
-        "announced": 2, "stored": 2, "summarized": 0, "pending": 2, "failed": 0, "untranslated": 0, "missing": []
+        "announced": 2, "stored": 2, "summarized": 0, "pending": 2, "failed": 0, "untranslated": 0, "missing": [],
+        "incomplete": [],
     }  # fmt: skip
     assert [(item["arxiv_id"], item["announce_type"]) for item in made["items"]] == [
         (NUMERICAL, "replace"),
@@ -407,7 +412,9 @@ async def test_a_channels_day_is_one_digest_however_it_is_asked_for(
 
 
 async def test_a_channel_takes_only_its_announce_types(client: httpx.AsyncClient, tools: Tools, tmp_path: Path) -> None:
-    await store(tools, tmp_path, "cs.CL", TUESDAY, Item(NEW), Item(CROSS, type="cross"), Item(ECON, type="replace"))
+    await store(
+        tools, tmp_path, "cs.CL", TUESDAY, Item(NEW), Item(CROSS, type="cross"), Item(ECON, version=2, type="replace")
+    )
     channel = {
         "slug": "only-new",
         "title": "Only new",
@@ -582,7 +589,7 @@ async def test_ready_or_not(client: httpx.AsyncClient) -> None:
 async def test_not_ready_without_this_releases_schema(settings: Settings, empty_database_url: str) -> None:
     database = Database(empty_database_url)
     async with httpx.AsyncClient() as outward:
-        app = create_app(Tools(settings, database, outward, make_summariser()))
+        app = create_app(Tools(settings, database, Door(database, outward, timedelta(0)), make_summariser()))
         async with caller(app) as client:
             body = problem(await client.get("/readyz"), 503, "schema_outdated")
             assert "zhaiyao db upgrade" in body["detail"]

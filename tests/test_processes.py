@@ -242,8 +242,11 @@ def test_a_worker_that_slept_works_on_beside_the_one_that_took_its_job(stage: St
         silence = "SELECT now() - last_heartbeat > interval '9 s' FROM procrastinate_workers"
         wait_until(lambda: ask(url, silence), "its last heartbeat to be old")
         other = zhaiyao.start("worker")
-        wait_until(lambda: len(fake.requests) == 2, "the other worker to take the job")
+        # It has the job, but not the door: the sleeper's connection to arXiv is still open.
+        waits = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        wait_until(lambda: ask(url, waits), "the other worker to wait for its turn")
         assert ask(url, "SELECT count(*) FROM procrastinate_workers") == 1
+        assert len(fake.requests) == 1
         sleeper.process.send_signal(signal.SIGCONT)
         fake.gate.set()
         wait_until(lambda: all_done(url), "everything to be finished")

@@ -1,5 +1,14 @@
 """HTTP in, HTTP out: routes translate between the wire and the rules, and hold neither rules nor SQL."""
 
-from app.api import channels, digests, health, jobs, listings, papers
+from app.api import channels, completeness, digests, harvests, health, jobs, listings, papers
 
-ROUTERS = [papers.router, listings.router, channels.router, digests.router, jobs.router, health.router]
+ROUTERS = [
+    papers.router,
+    listings.router,
+    completeness.router,
+    harvests.router,
+    channels.router,
+    digests.router,
+    jobs.router,
+    health.router,
+]

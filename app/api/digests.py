@@ -1,6 +1,5 @@
 """Digests over HTTP."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,7 +9,7 @@ from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
 from app.api.schemas import DigestCreate, DigestListed, DigestRead, Page
-from app.listings import today_eastern
+from app.arxiv.calendar import batch_date
 from app.render import FORMATS, render
 from app.render.document import DigestDocument
 
@@ -50,7 +49,7 @@ async def create_digest(body: DigestCreate, session: SessionDep, tools: ToolsDep
             default_language=default_language,
             from_=body.date or body.from_,
             to=body.date or body.to,
-            today=today_eastern(datetime.now(UTC)),
+            today=batch_date(tools.now()),
         )
     else:
         wanted = digests.adhoc_digest(

@@ -29,13 +29,16 @@ async def list_listings(
     announced_from: Day | None = None,
     announced_to: Day | None = None,
     state: ListingState | None = None,
+    complete: Annotated[
+        bool | None, Query(description="Only those that OAI-PMH has confirmed, or only the others")
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[ListingRead]:
     """Newest day first. "Nothing announced" (`empty`) and "could not be read" (`failed`) are different states."""
     name = taxonomy.canonical(category) if category is not None else None
-    wanted = ListingFilter(name, announced_from, announced_to, state)
-    query = ["listings", name, announced_from, announced_to, state]
+    wanted = ListingFilter(name, announced_from, announced_to, state, complete)
+    query = ["listings", name, announced_from, announced_to, state, complete]
     before = decode(cursor, query, DAY_AND_TEXT)
     rows, key = await listings.list_listings(session, wanted, limit=limit, before=before)
     next_cursor = encode(key, query)

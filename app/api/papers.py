@@ -1,17 +1,20 @@
 """Papers over HTTP."""
 
+from dataclasses import astuple
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app import papers
+from app import details, papers
 from app.api.deps import SessionDep
 from app.api.fields import Day
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import Page, PaperDetail, PaperRead
+from app.api.schemas import AnnounceTypeName, JobRead, Page, PaperDetail, PaperRead, PapersFetch
 from app.arxiv import ids, taxonomy
 from app.errors import InvalidInput
+from app.jobs import enqueue_or_find, get_job
 from app.papers import PaperFilter
+from app.tasks import fetch_job
 
 router = APIRouter(prefix="/v1/papers", tags=["papers"])
 
@@ -38,23 +41,44 @@ async def list_papers(
     ] = None,
     announced_from: Annotated[Day | None, Query(description="Announced on or after this batch date")] = None,
     announced_to: Annotated[Day | None, Query(description="Announced on or before this batch date")] = None,
+    announce_type: Annotated[
+        list[AnnounceTypeName] | None, Query(description="Announced as this type; repeated, as any of these")
+    ] = None,
+    submitted_from: Annotated[Day | None, Query(description="First submitted on or after this day (UTC)")] = None,
+    submitted_to: Annotated[Day | None, Query(description="First submitted on or before this day (UTC)")] = None,
+    withdrawn: Annotated[bool | None, Query(description="Only withdrawn papers, or only the others")] = None,
     ids: Annotated[list[str] | None, Query(description="Only these papers; repeated, or separated by commas")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[PaperRead]:
-    """Papers that are stored. With a category they carry it, or were announced in it; with a period they were announced
-    in it (in that category, if one is given)."""
+    """Papers that are stored. With a category they carry it, or were announced in it; with a period or a type they were
+    announced in it, as that type (in that category, if one is given)."""
     wanted = PaperFilter(
         category=taxonomy.canonical(category) if category is not None else None,
         announced_from=announced_from,
         announced_to=announced_to,
+        announce_types=tuple(sorted(set(announce_type))) if announce_type else None,
+        submitted_from=submitted_from,
+        submitted_to=submitted_to,
+        withdrawn=withdrawn,
         arxiv_ids=parse_ids(ids),
     )
-    query = ["papers", wanted.category, wanted.announced_from, wanted.announced_to, wanted.arxiv_ids]
+    query = ["papers", *astuple(wanted)]
     rows, key = await papers.list_papers(session, wanted, limit=limit, before=decode(cursor, query, TEXT))
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
     return Page[PaperRead](items=[PaperRead.of(row) for row in rows], next_cursor=next_cursor)
+
+
+@router.post("/fetch", status_code=202, summary="Fetch papers by id")
+async def fetch_papers(body: PapersFetch, response: Response, session: SessionDep) -> JobRead:
+    """Enqueues a job that fetches them through arXiv's search API, or gives the one that is waiting already.
+
+    For papers that no listing brought; the job's result names ids that arXiv does not have. The daily path is the listings.
+    """
+    job_id = await enqueue_or_find(session, fetch_job(details.read_ids(body.ids)))
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    return JobRead.of(await get_job(session, job_id))
 
 
 @router.get("/{arxiv_id:path}", summary="Get one paper")

@@ -1,5 +1,7 @@
-"""The one place that speaks HTTP to arXiv."""
+"""Speaking HTTP to arXiv: one request, its answer whole or an error. Who may ask when is decided at ``app.door``."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -7,48 +9,57 @@ import httpx
 
 from app.errors import FeedRejected
 
-MAX_BYTES = 20_000_000
-"""About ten times the largest listing that arXiv can send (2,000 items of 4 kB)."""
-
 _ACCEPT = "application/rss+xml, application/atom+xml, application/xml;q=0.9, */*;q=0.8"
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how much of an answer is read: seconds between two pieces, seconds in all, bytes (uncompressed)."""
+
+    read_seconds: float
+    total_seconds: float
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole HTTP answer, with status 200."""
+    """A whole HTTP answer of any status; header names are lower case."""
 
     url: str
     status: int
+    headers: Mapping[str, str]
     body: bytes
 
 
 def make_client(contact: str | None) -> httpx.AsyncClient:
-    """A client with ordinary headers that name the service and whom to write to (FACTS 8.1)."""
+    """A client with ordinary headers that name the service and whom to write to (FACTS 8.1).
+
+    It keeps no connection open: one that idles in each of several processes would be more than one connection to arXiv,
+    and shared pools were refused with 406. It follows no redirect, because each is a request of its own.
+    """
     about = f"; +{contact}" if contact else ""
     return httpx.AsyncClient(
         headers={"User-Agent": f"zhaiyao/{version('zhaiyao')} (digest service{about})", "Accept": _ACCEPT},
-        timeout=httpx.Timeout(60.0, connect=15.0),
-        limits=httpx.Limits(max_connections=1),
-        follow_redirects=True,
-        max_redirects=5,
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
     )
 
 
-async def fetch(client: httpx.AsyncClient, url: str, *, max_bytes: int = MAX_BYTES) -> Answer:
-    """Get ``url`` whole; ``FeedRejected`` with reason ``http_status``, ``too_large`` or ``network`` otherwise.
-
-    A 400 is handed on with its body, because arXiv explains a bad name in a well-formed feed (FACTS 2.1).
-    """
+async def request(client: httpx.AsyncClient, url: str, limits: Limits, headers: Mapping[str, str]) -> Answer:
+    """Get ``url`` whole; ``FeedRejected`` with reason ``network`` or ``too_large`` otherwise."""
+    timeout = httpx.Timeout(limits.read_seconds, connect=15.0)
     try:
-        async with client.stream("GET", url) as response:
-            if response.status_code not in (200, 400):
-                raise FeedRejected("http_status", f"{url} answered with HTTP status {response.status_code}.")
+        async with (
+            asyncio.timeout(limits.total_seconds),
+            client.stream("GET", url, headers=dict(headers), timeout=timeout) as response,
+        ):
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > max_bytes:
-                    raise FeedRejected("too_large", f"{url} sent more than {max_bytes:,} bytes.")
-            return Answer(str(response.url), response.status_code, bytes(body))
+                if len(body) > limits.max_bytes:
+                    raise FeedRejected("too_large", f"{url} sent more than {limits.max_bytes:,} bytes.")
+            return Answer(url, response.status_code, dict(response.headers), bytes(body))
+    except TimeoutError as error:
+        raise FeedRejected("network", f"{url} took more than {limits.total_seconds:g} seconds.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise FeedRejected("network", f"{url} could not be read: {_describe(error)}.") from error
 

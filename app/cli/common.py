@@ -3,14 +3,22 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from app import log
 from app.config import Settings, check_language, load_settings
@@ -89,6 +97,33 @@ def bar(what: str, total: int) -> Iterator[Any]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def byte_bar(what: str, size: int | None) -> Iterator[Callable[[int, int], None]]:
+    """The same for a file of ``size`` bytes (None: it is a pipe), with the records per second.
+
+    Gives a function that takes how many bytes are read, and how many records. The rate is that since its first call.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal
+    ) as progress:
+        task = progress.add_task(what, total=size, rate="")
+        begun: list[tuple[float, int]] = []
+
+        def advance(consumed: int, records: int) -> None:
+            now = time.monotonic()
+            if not begun:
+                begun.append((now, records))
+                # What an earlier run had read is not this one's speed.
+                progress.reset(task, completed=consumed)
+                return
+            since, before = begun[0]
+            rate = f"{(records - before) / (now - since):,.0f}/s, {records:,} records"
+            progress.update(task, completed=consumed, rate=rate)
+
+        yield advance
 
 
 def _a_language(value: str | None) -> str | None:

@@ -1,8 +1,7 @@
-"""Commands that bring papers in and digests out: ingest, import, digest."""
+"""Commands that read listings and compose digests: ingest, digest."""
 
 import json
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -73,38 +72,6 @@ def ingest(
         raise typer.Exit(1)
 
 
-@app.command("import")
-def import_(
-    path: Annotated[Path, typer.Argument(help="The folder that holds papers/YY/MM/ID.json, or one such file.")],
-    as_json: Json = False,
-) -> None:
-    """Import an older archive; interrupted and run again, it continues."""
-    settings = settings_of()
-
-    async def run() -> Any:
-        from app.archive import find_files, import_archive
-
-        total = len(find_files(path))
-        async with open_work(settings) as (tools, _):
-            with bar("importing", total) as advance:
-                return await import_archive(tools.database, path, progress=lambda report: advance(report.read))
-
-    report = run_to_end(run())
-    counts = report.counts()
-    for broken in report.broken:
-        err.print(f"zhaiyao: {broken.path} was skipped: {broken.reason}.", soft_wrap=True)
-    if as_json:
-        print(json.dumps(counts | {"broken_files": {str(one.path): one.reason for one in report.broken}}))
-    else:
-        print(
-            f"{counts['read']} files: {counts['papers_created']} papers new, {counts['papers_changed']} changed, "
-            f"{counts['unchanged']} already there; {counts['summaries']} summaries new; "
-            f"{counts['cut_abstracts']} abstracts are cut; {counts['broken']} files broken"
-        )
-    if report.broken:
-        raise typer.Exit(1)
-
-
 @app.command()
 def digest(
     channel: Annotated[str, typer.Argument(help="A channel, such as cs.CL.")],
@@ -132,7 +99,7 @@ def digest(
 
 async def _compose(tools: Any, channel: str, day: date | None, language: str | None) -> Any:
     from app import digests, summaries
-    from app.listings import today_eastern
+    from app.arxiv.calendar import batch_date
     from app.tasks import summarize
 
     async with tools.database.transaction() as session:
@@ -143,7 +110,7 @@ async def _compose(tools: Any, channel: str, day: date | None, language: str | N
             default_language=tools.settings.languages[0],
             from_=day,
             to=day,
-            today=today_eastern(datetime.now(UTC)),
+            today=batch_date(tools.now()),
         )
         document = (await digests.compose(session, wanted, tools.summariser)).document
         waiting = await summaries.waiting(session, [item.arxiv_id for item in document.items], wanted.language)

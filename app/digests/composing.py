@@ -6,21 +6,21 @@ A new revision is written only if the content has changed; once written, it neve
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from sqlalchemy import ARRAY, BigInteger, any_, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import archive_record, listings, papers, summaries
-from app.arxiv import ids
+from app.arxiv import calendar, ids, taxonomy
 from app.channels import get_channel, listing_names
 from app.digests.stored import ITEM, RECEIPT, build_document
 from app.digests.wanted import Wanted
 from app.errors import ListingNotRead, UnknownPapers
 from app.llm import Summariser
-from app.models import Digest, DigestItem, DigestRevision, ListingState, Paper, PaperEntry, SummaryStatus
+from app.models import Digest, DigestItem, DigestRevision, Listing, ListingState, Paper, PaperEntry, SummaryStatus
 from app.render import document
 from app.render.document import DigestDocument, Receipt
 from app.summaries import Current
@@ -40,6 +40,7 @@ class Selection:
 
     announced: dict[str, str | None]
     title: str
+    incomplete: tuple[document.IncompleteListing, ...] = ()
 
 
 async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser) -> Composed:
@@ -73,13 +74,13 @@ async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
     assert wanted.to is not None
     channel = await get_channel(session, wanted.channel)
     found = await listings.find_listings(session, listing_names(channel), wanted.from_, wanted.to)
-    read = [listing for listing in found if listing.state != ListingState.FAILED]
+    read = [listing for listing in found if listing.state in (*listings.READ, ListingState.EMPTY)]
     period = str(wanted.from_) if wanted.from_ == wanted.to else f"{wanted.from_} – {wanted.to}"
     if not read:
-        reasons = "; ".join(f"{listing.category} on {listing.announced_on}: {listing.reason}" for listing in found)
+        reasons = "; ".join(f"{row.category} on {row.announced_on} ({row.state}): {row.reason}" for row in found)
         raise ListingNotRead(
             f"No listing of {', '.join(channel.categories)} for {period} has been read"
-            + (f" ({reasons})." if reasons else "; POST /v1/ingestions or 'zhaiyao ingest' reads one.")
+            + (f": {reasons.rstrip('.')}." if reasons else "; POST /v1/ingestions or 'zhaiyao ingest' reads one.")
         )
     types: dict[str, list[str]] = {}
     for listing in read:
@@ -89,7 +90,24 @@ async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
     kept: dict[str, str | None] = {
         arxiv_id: kind for arxiv_id, kind in strongest.items() if kind in channel.announce_types
     }
-    return Selection(kept, f"{channel.title}, {period}")
+    incomplete = _incomplete(channel.categories, found, calendar.batch_days(wanted.from_, wanted.to))
+    return Selection(kept, f"{channel.title}, {period}", incomplete)
+
+
+def _incomplete(
+    categories: Sequence[str], found: Sequence[Listing], days: Sequence[date]
+) -> tuple[document.IncompleteListing, ...]:
+    """The listings that a period lacks. An archive's papers may be in its own listing or in those of its categories."""
+    whole = {
+        (row.category, row.announced_on) for row in found if row.state in (ListingState.ANNOUNCED, ListingState.EMPTY)
+    }
+    partial = [row for row in found if (row.category, row.announced_on) not in whole]
+    lacking = [document.IncompleteListing(row.category, row.announced_on, row.state) for row in partial]
+    for category in categories:
+        names = taxonomy.names_or_same(category)
+        known = {row.announced_on for row in found if row.category in names}
+        lacking += [document.IncompleteListing(category, day, "unread") for day in days if day not in known]
+    return tuple(sorted(lacking, key=lambda one: (one.announced_on, one.category)))
 
 
 async def _digest_row(session: AsyncSession, wanted: Wanted, title: str) -> tuple[Digest, bool]:
@@ -198,6 +216,7 @@ def _receipt(selection: Selection, stored: Mapping[str, Paper], items: Sequence[
         failed=status.count(SummaryStatus.FAILED),
         untranslated=sum(item.summary_status == SummaryStatus.DONE and item.tldr is None for item in items),
         missing=tuple(sorted(set(selection.announced) - set(stored))),
+        incomplete=selection.incomplete,
     )
 
 
@@ -206,8 +225,9 @@ async def _write_revision(
 ) -> DigestRevision:
     """The newest revision if the content is still the same, else a new one."""
     contents = [ITEM.dump_python(item, mode="json") for item in items]
+    proof = RECEIPT.dump_python(receipt, mode="json")
     content_hash = hashlib.sha256(
-        json.dumps([asdict(receipt), contents], ensure_ascii=False, sort_keys=True).encode()
+        json.dumps([proof, contents], ensure_ascii=False, sort_keys=True).encode()
     ).hexdigest()
     latest = await session.get(DigestRevision, (digest.id, digest.revision))
     if latest is not None and latest.content_hash == content_hash:
@@ -217,7 +237,7 @@ async def _write_revision(
         digest_id=digest.id,
         revision=digest.revision,
         content_hash=content_hash,
-        receipt=RECEIPT.dump_python(receipt, mode="json"),
+        receipt=proof,
         created_at=datetime.now(UTC),
     )
     session.add(revision)

@@ -1,0 +1,150 @@
+"""Papers on the wire."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field, computed_field
+
+from app.api.schemas.common import In
+from app.arxiv import ids
+from app.arxiv.display import display
+from app.details import MAX_IDS
+from app.models import Announcement, Paper
+from app.papers import Source
+
+
+class AuthorRead(BaseModel):
+    """An author; the name as arXiv prints it, TeX intact, and in its display form."""
+
+    name: str
+    affiliations: list[str]
+
+    @computed_field(description="The name in plain Unicode")
+    def display_name(self) -> str:
+        """Derived from the name."""
+        return display(self.name)
+
+
+class LinksRead(BaseModel):
+    """Addresses at arXiv."""
+
+    abs: str
+    pdf: str
+
+
+class SourceRead(BaseModel):
+    """The newest record of a paper exactly as it was received."""
+
+    format: str = Field(description="`rss2`, `atom`, `rss1` or `archive`")
+    received_at: datetime
+    raw: str
+
+
+class AnnouncementRead(BaseModel):
+    """A paper in the listing of one category on one batch date."""
+
+    category: str
+    announced_on: date
+    announce_type: str
+    version: int | None
+    source: str
+
+    @classmethod
+    def of(cls, row: Announcement) -> "AnnouncementRead":
+        """From the stored row."""
+        return cls(
+            category=row.category,
+            announced_on=row.announced_on,
+            announce_type=row.announce_type,
+            version=row.version,
+            source=row.source,
+        )
+
+
+class VersionRead(BaseModel):
+    """One version of a paper; `null` where no source said it."""
+
+    version: int
+    submitted_at: datetime | None = None
+    size: str | None = Field(default=None, description="Of the source, as arXiv gives it, such as `13kb`")
+    source_type: str | None = Field(default=None, description="arXiv's letters; `I` is a withdrawal")
+
+    @computed_field(description="This version is a withdrawal")
+    def withdrawn(self) -> bool:
+        """Derived from the source type."""
+        return "I" in (self.source_type or "")
+
+
+class PaperRead(BaseModel):
+    """A paper in its newest known version. Texts are as arXiv gives them; `null` where no source said anything."""
+
+    arxiv_id: str
+    version: int | None
+    title: str | None
+    abstract: str | None
+    abstract_is_cut: bool = Field(description="Only the beginning of the abstract is known")
+    authors: list[AuthorRead]
+    authors_omitted: int = Field(description="Further authors that the source did not name")
+    primary_category: str | None
+    categories: list[str]
+    comments: str | None
+    journal_ref: str | None
+    doi: str | None
+    license: str | None
+    submitted_at: datetime | None
+    updated_at: datetime | None
+    first_announced_on: date | None
+    withdrawn: bool
+    versions: list[VersionRead] = Field(description="Those that are known, the first first")
+    links: LinksRead
+    stored_at: datetime
+    changed_at: datetime
+
+    @computed_field(description="The title in plain Unicode, formulas left as TeX")
+    def display_title(self) -> str | None:
+        """Derived from the title."""
+        return self.title and display(self.title)
+
+    @computed_field(description="The abstract in plain Unicode, formulas left as TeX")
+    def display_abstract(self) -> str | None:
+        """Derived from the abstract."""
+        return self.abstract and display(self.abstract)
+
+    @classmethod
+    def fields_of(cls, paper: Paper) -> dict[str, Any]:
+        """The fields that the row and the wire share, and the links."""
+        links = LinksRead(abs=ids.abs_url(paper.arxiv_id), pdf=ids.pdf_url(paper.arxiv_id))
+        shared = {name: getattr(paper, name) for name in PaperRead.model_fields if name != "links"}
+        return shared | {"links": links}
+
+    @classmethod
+    def of(cls, paper: Paper) -> "PaperRead":
+        """From the stored row."""
+        return cls(**cls.fields_of(paper))
+
+
+class PaperDetail(PaperRead):
+    """A paper with its announcements and its raw record."""
+
+    announcements: list[AnnouncementRead]
+    source: SourceRead | None
+
+    @classmethod
+    def with_source(cls, paper: Paper, announcements: Sequence[Announcement], source: Source | None) -> "PaperDetail":
+        """From the stored rows."""
+        raw = SourceRead(format=source.format, received_at=source.received_at, raw=source.raw) if source else None
+        return cls(
+            **cls.fields_of(paper), announcements=[AnnouncementRead.of(row) for row in announcements], source=raw
+        )
+
+
+class PapersFetch(In):
+    """Papers to fetch by id."""
+
+    ids: list[str] = Field(
+        min_length=1,
+        max_length=MAX_IDS,
+        description="In any form; versions are left out, because a paper is stored in its newest",
+        examples=[["2404.02342", "hep-th/9901001"]],
+    )

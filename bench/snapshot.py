@@ -1,0 +1,141 @@
+"""Import of a snapshot of invented records, beside its limit: COPY of the same rows into tables of the same shape.
+
+    .venv/bin/python -m bench.snapshot [records]
+
+Both take turns, slice by slice, in one run. The limit's data is prepared: it is read back from the imported tables in
+Postgres' own binary form, untimed, and sent in batches and transactions of the same size. The server has the settings of
+production. Target (DESIGN section 10): at least half of the limit's rate; memory of the importing process below 300 MB.
+"""
+
+import asyncio
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import asyncpg
+
+from app.db import Database, upgrade
+from app.papers.records import COLUMNS, ENTRY_COLUMNS
+from app.postgres import EmbeddedPostgres
+from app.snapshot import import_snapshot, open_snapshot
+from app.snapshot.files import BATCH_LINES
+from tests.snapshots import arxiv_id, line
+
+SLICE = 50_000
+
+
+@dataclass(slots=True)
+class Took:
+    """Seconds."""
+
+    importing: float = 0
+    copying: float = 0
+    copying_without_keys: float = 0
+
+
+def serve_imports(url: str, orders: Connection) -> None:
+    """Import each file that is named, in a process of its own, and answer with seconds and peak memory in MB."""
+
+    async def run(path: Path) -> float:
+        database = Database(url)
+        begin = time.perf_counter()
+        with open_snapshot(path) as file:
+            report = await import_snapshot(database, file)
+        took = time.perf_counter() - begin
+        await database.close()
+        assert report.papers_created == report.position.line, report
+        return took
+
+    while path := orders.recv():
+        took = asyncio.run(run(path))
+        orders.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000))
+
+
+async def make_limit_tables(connection: asyncpg.Connection) -> None:
+    """Tables with the same columns and indexes: once with the foreign key, which LIKE leaves out, and once without."""
+    for prefix in ("limit", "bare"):
+        for table in ("papers", "paper_entries"):
+            await connection.execute(f"CREATE TABLE {prefix}_{table} (LIKE {table} INCLUDING ALL)")
+    await connection.execute("ALTER TABLE limit_paper_entries ADD FOREIGN KEY (arxiv_id) REFERENCES limit_papers")
+
+
+async def read_back(connection: asyncpg.Connection, table: str, columns: Sequence[str], ids: Sequence[str]) -> bytes:
+    """These papers' rows in the form that COPY takes."""
+    parts: list[bytes] = []
+
+    async def keep(part: bytes) -> None:
+        parts.append(part)
+
+    query = f"SELECT {', '.join(columns)} FROM {table} WHERE arxiv_id = ANY($1) ORDER BY arxiv_id"
+    await connection.copy_from_query(query, ids, output=keep, format="binary")
+    return b"".join(parts)
+
+
+async def copy(connection: asyncpg.Connection, prefix: str, papers: bytes, entries: bytes) -> float:
+    """Seconds for one batch."""
+
+    async def whole(data: bytes) -> AsyncIterator[bytes]:
+        yield data
+
+    begin = time.perf_counter()
+    async with connection.transaction():
+        for table, columns, data in (("papers", COLUMNS, papers), ("paper_entries", ENTRY_COLUMNS, entries)):
+            await connection.copy_to_table(f"{prefix}_{table}", source=whole(data), columns=columns, format="binary")
+    return time.perf_counter() - begin
+
+
+async def measure(url: str, folder: Path, records: int, orders: Connection) -> None:
+    """Import and copy in turns, and print what came of it."""
+    connection = await asyncpg.connect(url)
+    await make_limit_tables(connection)
+    total, peak = Took(), 0.0
+    for first in range(0, records, SLICE):
+        numbers = range(first, min(first + SLICE, records))
+        file = folder / "slice.jsonl"
+        with file.open("wb") as lines:
+            lines.writelines(map(line, numbers))
+        orders.send(file)
+        took, memory = await asyncio.to_thread(orders.recv)
+        file.unlink()
+        total.importing += took
+        peak = max(peak, memory)
+        for batch in range(numbers.start, numbers.stop, BATCH_LINES):
+            ids = [arxiv_id(number) for number in range(batch, min(batch + BATCH_LINES, numbers.stop))]
+            papers = await read_back(connection, "papers", COLUMNS, ids)
+            entries = await read_back(connection, "paper_entries", ENTRY_COLUMNS, ids)
+            total.copying += await copy(connection, "limit", papers, entries)
+            total.copying_without_keys += await copy(connection, "bare", papers, entries)
+        print(f"{numbers.stop:>9,} records: {_ratio(total)}", file=sys.stderr)
+    await connection.close()
+    print(f"import: {records / total.importing:,.0f} rows/s, peak memory {peak:.0f} MB")
+    print(f"limit (COPY): {records / total.copying:,.0f} rows/s; without the foreign key "
+          f"{records / total.copying_without_keys:,.0f} rows/s")  # fmt: skip
+    print(f"ratio: {_ratio(total)} (target 0.5)")
+
+
+def _ratio(total: Took) -> str:
+    without = total.copying_without_keys / total.importing
+    return f"{total.copying / total.importing:.2f}; to COPY without the foreign key {without:.2f}"
+
+
+def main(records: int) -> None:
+    """Run it in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
+        upgrade(server.url())
+        spawn = multiprocessing.get_context("spawn")
+        orders, theirs = spawn.Pipe()
+        importer = spawn.Process(target=serve_imports, args=(server.url(), theirs), daemon=True)
+        importer.start()
+        asyncio.run(measure(server.url(), Path(folder), records, orders))
+        orders.send(None)
+        importer.join()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

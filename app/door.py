@@ -21,7 +21,6 @@ import httpx
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import defer
 
 from app.arxiv.client import Answer, Limits, request
 from app.config import POLITE_INTERVAL, is_arxivs
@@ -343,29 +342,6 @@ async def list_rests(session: AsyncSession, now: datetime) -> list[Rest]:
 def describe(rest: Rest) -> str:
     """What rests, until when and why, as a sentence."""
     return f"{_named(rest.key)} rests until {_shown(rest.until)}: {rest.reason}"
-
-
-async def list_fetches(
-    session: AsyncSession,
-    *,
-    limit: int,
-    before: int | None = None,
-    source: Source | None = None,
-    target: str | None = None,
-    outcome: FetchOutcome | None = None,
-) -> tuple[list[Fetch], int | None]:
-    """A page of requests without their bodies, newest first, and the number to continue ``before``, or None on the last."""
-    query = select(Fetch).options(defer(Fetch.body)).order_by(Fetch.id.desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(Fetch.id < before)
-    if source is not None:
-        query = query.where(Fetch.source == source)
-    if target is not None:
-        query = query.where(Fetch.target == target)
-    if outcome is not None:
-        query = query.where(Fetch.outcome == outcome)
-    rows = list(await session.scalars(query))
-    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
 async def clean_up(session: AsyncSession, now: datetime) -> None:

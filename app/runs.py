@@ -1,4 +1,4 @@
-"""Ingestion runs: a record of every attempt to read a listing or an archive.
+"""Ingestion runs: a record of every attempt to read a listing or an archive; and the requests to arXiv behind them.
 
 A run is recorded before anything is read, so that a reader that dies leaves a trace.
 """
@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from app.errors import FeedRejected, NotFound, ZhaiyaoError
-from app.models import Ingestion, RunState
+from app.models import Fetch, Ingestion, RunState
 
 _INTERRUPTED: Final = {"reason": "interrupted", "detail": "The process that read it ended before it was done."}
 
@@ -94,3 +95,22 @@ async def get_run(session: AsyncSession, run_id: int) -> Ingestion:
     if run is None:
         raise NotFound(f"There is no ingestion {run_id}.")
     return run
+
+
+async def list_fetches(
+    session: AsyncSession,
+    *,
+    limit: int,
+    before: int | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    outcome: str | None = None,
+) -> tuple[list[Fetch], int | None]:
+    """A page of requests without their bodies, newest first, and the number to continue ``before``, or None on the last."""
+    query = select(Fetch).options(defer(Fetch.body)).order_by(Fetch.id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(Fetch.id < before)
+    wanted = ((Fetch.source, source), (Fetch.target, target), (Fetch.outcome, outcome))
+    query = query.where(*(column == value for column, value in wanted if value is not None))
+    rows = list(await session.scalars(query))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app import door, harvests
+from app import harvests, runs
 from app.api.deps import SessionDep, ToolsDep
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
 from app.api.schemas import FetchRead, HarvestCreate, HarvestRead, JobRead, Page
@@ -64,7 +64,7 @@ async def list_fetches(
 ) -> Page[FetchRead]:
     """Newest first, those that failed included. Kept for 400 days."""
     query = ["fetches", source, target, outcome]
-    rows, key = await door.list_fetches(
+    rows, key = await runs.list_fetches(
         session, limit=limit, before=decode(cursor, query, NUMBER), source=source, target=target, outcome=outcome
     )
     next_cursor = encode(key, query)

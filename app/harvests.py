@@ -126,9 +126,9 @@ async def find_coverages(session: AsyncSession, set_specs: Iterable[str]) -> dic
 
 
 async def last_success_at(session: AsyncSession, set_spec: str) -> datetime | None:
-    """When a set was last harvested to the end."""
-    query = select(func.max(Harvest.finished_at))
-    return await session.scalar(query.where(Harvest.set_spec == set_spec, Harvest.state == RunState.SUCCEEDED))
+    """When a set was last harvested until then, and to the end; a harvest of former days does not count."""
+    until_then = (Harvest.set_spec == set_spec, Harvest.state == RunState.SUCCEEDED, Harvest.until_on.is_(None))
+    return await session.scalar(select(func.max(Harvest.finished_at)).where(*until_then))
 
 
 _COVER = text(

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -184,6 +185,13 @@ async def release_queueing_lock(session: AsyncSession, job_id: int) -> None:
     Otherwise it could not be tried again while another of its kind is waiting: the engine's unique index would refuse.
     """
     await session.execute(text("UPDATE procrastinate_jobs SET queueing_lock = NULL WHERE id = :id"), {"id": job_id})
+
+
+async def is_running(session: AsyncSession, kind: JobKind, **args: Any) -> bool:
+    """Whether a worker is at a job of a kind with these arguments, among others."""
+    running = "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status = 'doing' AND task_name = :kind AND args @> :args)"
+    statement = text(running).bindparams(bindparam("args", type_=JSONB))
+    return bool(await session.scalar(statement, {"kind": kind, "args": args}))
 
 
 async def any_due(session: AsyncSession) -> bool:

@@ -254,7 +254,11 @@ async def due_harvests(session: AsyncSession, tools: Tools, now: datetime) -> li
     for category in await channels.followed_categories(session, tools.settings.categories):
         set_spec = oai.set_of(category)
         since = await harvests.last_success_at(session, set_spec) or await listings.first_read_at(session, category)
-        if since is not None and since < night:
+        if (
+            since is not None
+            and since < night
+            and not await jobs.is_running(session, JobKind.HARVEST, set_spec=set_spec)
+        ):
             coverage = await harvests.find_coverage(session, set_spec)
             from_on = harvesting.due_from(coverage.covered_before if coverage else None, now.astimezone(UTC).date())
             due.append(harvest_job(Wanted(set_spec, from_on)))

@@ -127,7 +127,8 @@ class CommandLine:
 
     def environment(self, settings: dict[str, object]) -> dict[str, str]:
         """Nothing of the machine's but the path; ``settings`` without their prefix."""
-        wanted = {"arxiv_feed_url": NOWHERE, "arxiv_interval": 0} | self._settings | settings
+        nowhere = {f"arxiv_{name}_url": NOWHERE for name in ("feed", "oai", "api")}
+        wanted = nowhere | {"arxiv_interval": 0} | self._settings | settings
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

@@ -13,7 +13,6 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +24,7 @@ from app.papers.records import COLUMNS, ENTRY_COLUMNS
 from app.postgres import EmbeddedPostgres
 from app.snapshot import import_snapshot, open_snapshot
 from app.snapshot.files import BATCH_LINES
+from bench.copying import copy, read_back
 from tests.snapshots import arxiv_id, line
 
 SLICE = 50_000
@@ -65,28 +65,12 @@ async def make_limit_tables(connection: asyncpg.Connection) -> None:
     await connection.execute("ALTER TABLE limit_paper_entries ADD FOREIGN KEY (arxiv_id) REFERENCES limit_papers")
 
 
-async def read_back(connection: asyncpg.Connection, table: str, columns: Sequence[str], ids: Sequence[str]) -> bytes:
-    """These papers' rows in the form that COPY takes."""
-    parts: list[bytes] = []
-
-    async def keep(part: bytes) -> None:
-        parts.append(part)
-
-    query = f"SELECT {', '.join(columns)} FROM {table} WHERE arxiv_id = ANY($1) ORDER BY arxiv_id"
-    await connection.copy_from_query(query, ids, output=keep, format="binary")
-    return b"".join(parts)
-
-
-async def copy(connection: asyncpg.Connection, prefix: str, papers: bytes, entries: bytes) -> float:
+async def copy_both(connection: asyncpg.Connection, prefix: str, papers: bytes, entries: bytes) -> float:
     """Seconds for one batch."""
-
-    async def whole(data: bytes) -> AsyncIterator[bytes]:
-        yield data
-
     begin = time.perf_counter()
     async with connection.transaction():
-        for table, columns, data in (("papers", COLUMNS, papers), ("paper_entries", ENTRY_COLUMNS, entries)):
-            await connection.copy_to_table(f"{prefix}_{table}", source=whole(data), columns=columns, format="binary")
+        await copy(connection, f"{prefix}_papers", COLUMNS, papers)
+        await copy(connection, f"{prefix}_paper_entries", ENTRY_COLUMNS, entries)
     return time.perf_counter() - begin
 
 
@@ -109,8 +93,8 @@ async def measure(url: str, folder: Path, records: int, orders: Connection) -> N
             ids = [arxiv_id(number) for number in range(batch, min(batch + BATCH_LINES, numbers.stop))]
             papers = await read_back(connection, "papers", COLUMNS, ids)
             entries = await read_back(connection, "paper_entries", ENTRY_COLUMNS, ids)
-            total.copying += await copy(connection, "limit", papers, entries)
-            total.copying_without_keys += await copy(connection, "bare", papers, entries)
+            total.copying += await copy_both(connection, "limit", papers, entries)
+            total.copying_without_keys += await copy_both(connection, "bare", papers, entries)
         print(f"{numbers.stop:>9,} records: {_ratio(total)}", file=sys.stderr)
     await connection.close()
     print(f"import: {records / total.importing:,.0f} rows/s, peak memory {peak:.0f} MB")

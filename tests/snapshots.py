@@ -48,7 +48,7 @@ def arxiv_id(number: int) -> str:
 
 
 def _record(pick: random.Random, number: int) -> dict[str, Any]:
-    names = [(_word(pick).title(), f"{chr(65 + pick.randrange(26))}.") for _ in range(pick.randint(1, 12))]
+    names = [(_name(pick), f"{chr(65 + pick.randrange(26))}.") for _ in range(pick.randint(1, 12))]
     first = datetime(2007, 4, 1, tzinfo=UTC) + timedelta(seconds=17 * number)
     times = [first + timedelta(days=40 * place) for place in range(pick.choice((1, 1, 1, 2, 2, 3)))]
     return {
@@ -106,6 +106,11 @@ _STREAM = random.Random(2).choices(_WORDS, cum_weights=_WEIGHTS, k=200_000)
 
 def _word(pick: random.Random) -> str:
     return _WORDS[min(bisect(_WEIGHTS, pick.random() * _WEIGHTS[-1]) + 9, len(_WORDS) - 1)]
+
+
+def _name(pick: random.Random) -> str:
+    name = _word(pick).title()
+    return name if pick.random() < 0.95 else f"{name}én"
 
 
 def _wrapped(pick: random.Random, length: int, line_end: str) -> str:

@@ -21,16 +21,16 @@ def _a_format(value: str) -> str:
 def harvest(
     set_: Annotated[
         str | None,
-        typer.Option("--set", metavar="SET", help="A set such as cs:cs:CL, or a category [every followed one]."),
+        typer.Option("--set", metavar="SET", help="A set such as cs:cs:CL, or a category (every followed one)."),
     ] = None,
     from_: Annotated[
         datetime | None,
         typer.Option(
-            "--from", formats=["%Y-%m-%d"], help="First day of modification, UTC [where the last harvest ended]."
+            "--from", formats=["%Y-%m-%d"], help="First day of modification, UTC (where the last harvest ended)."
         ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of modification, UTC [now].")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of modification, UTC (now).")
     ] = None,
     format: Annotated[str, typer.Option(callback=_a_format, help="arXivRaw, arXiv or oai_dc.")] = "arXivRaw",
     as_json: Json = False,

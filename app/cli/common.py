@@ -37,8 +37,8 @@ T = TypeVar("T")
 err = Console(stderr=True, highlight=False, markup=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Host = Annotated[str | None, typer.Option(help="Address to listen on [ZHAIYAO_HOST, 127.0.0.1].")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on [ZHAIYAO_PORT, 8000].")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on (ZHAIYAO_HOST, 127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on (ZHAIYAO_PORT, 8000).")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.", dir_okay=False)]
 
 

@@ -77,7 +77,7 @@ def digest(
     channel: Annotated[str, typer.Argument(help="A channel, such as cs.CL.")],
     day: Annotated[
         datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="Batch date, US Eastern [the newest that is announced]."),
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Batch date, US Eastern (the newest that is announced)."),
     ] = None,
     language: Language = None,
     format: Format = "md",

@@ -11,7 +11,7 @@ from app.papers.finding import (
     list_announcements,
     list_papers,
 )
-from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, of_record, raw_hash, rows
+from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, of_record, raw_hash, rows_of_record
 from app.papers.storing import Upserted, upsert, upsert_rows
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "names_listed",
     "of_record",
     "raw_hash",
-    "rows",
+    "rows_of_record",
     "upsert",
     "upsert_rows",
 ]

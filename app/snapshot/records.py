@@ -38,6 +38,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME: Final = re.compile(r"[A-Z][a-z]{2}, {1,2}(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d) GMT", re.ASCII)
 _MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS: Final = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
+_SUSPECT: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -100,8 +101,8 @@ def _fields(raw: str) -> dict[str, Any]:
         raise BrokenLineError("its JSON has a number or a nesting beyond all bounds") from error
     if not isinstance(fields, dict):
         raise BrokenLineError("it is no JSON object")
-    # Both are possible in JSON only as an escape, and most lines have none.
-    if "\\u" in raw and any(map(_NOT_STORABLE.search, _strings(fields))):
+    # Both are possible in JSON only as an escape, and hardly a line has one that looks like it.
+    if _SUSPECT.search(raw) and any(map(_NOT_STORABLE.search, _strings(fields))):
         raise BrokenLineError("it has a NUL character or half of a surrogate pair, which Postgres does not store")
     return fields
 

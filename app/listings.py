@@ -117,6 +117,9 @@ async def store(
             if day_state == ListingState.ANNOUNCED:
                 versions = [f"{row['arxiv_id']}v{row['version']}" for row in rows[name]]
                 await session.execute(_UNLIST_DOUBTED, {"category": name, "day": day, "listed": versions})
+            if day_state == ListingState.ANNOUNCED:
+                joined = [row["arxiv_id"] for row in rows[name] if row["joined_earlier"]]
+                await _doubt_before(session, name, day, joined, now)
             doubted = [row["arxiv_id"] for row in rows[name] if row["doubted"] and row["announced_on"] == day]
             await _store_listing(session, name, day, day_state, reason, on_day, doubted, run_id, source, now)
     state, reason = states[category]
@@ -213,7 +216,7 @@ def _record(entry: Entry, format_: str, types: Sequence[str], named: Sequence[st
     kind = strongest(types)
     first = kind == AnnounceType.NEW or (kind == AnnounceType.CROSS and entry.version == 1)
     listed_in = names_listed(entry.categories)
-    if not any(taxonomy.names_or_same(name) & set(listed_in) for name in named):
+    if all(taxonomy.names_or_same(name).isdisjoint(listed_in) for name in named):
         # The legacy format names the primary category only, so that the listing itself is what is known of the others.
         listed_in = tuple(sorted({*listed_in, *named}))
     return PaperRecord(
@@ -237,6 +240,29 @@ def _record(entry: Entry, format_: str, types: Sequence[str], named: Sequence[st
         format=format_,
         raw=entry.raw,
     )
+
+
+_DOUBT_BEFORE = text(
+    """
+    INSERT INTO listings AS old (category, announced_on, state, source, doubts, first_read_at, last_read_at)
+    SELECT :category, day, 'not_yet', 'oai', CAST(:doubts AS jsonb), :now, :now FROM unnest(CAST(:days AS date[])) AS day
+    ON CONFLICT (category, announced_on) DO UPDATE SET doubts = old.doubts || excluded.doubts
+    WHERE old.verified_at IS NULL AND (old.state <> 'announced' OR old.source = 'oai')
+    """
+)
+
+
+async def _doubt_before(
+    session: AsyncSession, category: str, day: date, arxiv_ids: Sequence[str], now: datetime
+) -> None:
+    """Papers that are replaced in a category which they were not known to have joined it on a day that was not read."""
+    if not arxiv_ids:
+        return
+    first = await session.scalar(select(func.min(Listing.announced_on)).where(Listing.category == category))
+    since = max(first or day, day - timedelta(days=14))
+    days = calendar.batch_days(since, day - timedelta(days=1))
+    doubts = json.dumps({arxiv_id: [] for arxiv_id in arxiv_ids})
+    await session.execute(_DOUBT_BEFORE, {"category": category, "days": days, "doubts": doubts, "now": now})
 
 
 async def _categories_before(
@@ -275,7 +301,13 @@ def _announcements(
             kind = _type_in(entry, name)
         elif feed.format != "rss1":  # which names the primary category only, and cross-lists are typed by it alone
             kind = possible_type(kind, entry.version, is_primary=entry.primary_category in names)
-            kind = _type_by_history(kind, entry, names, before.get(entry.arxiv_id))
+        corrected = len(named) == 1 and kind != entry.announce_type
+        # Cross-listed or replaced: what an impossible type stood for is told by the paper's history, if at all.
+        doubted = (
+            corrected and kind == AnnounceType.REPLACE_CROSS and not _had(before.get(entry.arxiv_id), entry, names)
+        )
+        if doubted and entry.arxiv_id in before and not names & before[entry.arxiv_id][1]:
+            kind = AnnounceType.CROSS
         rows.append(
             {
                 "arxiv_id": entry.arxiv_id,
@@ -283,12 +315,11 @@ def _announcements(
                 "category": name,
                 "announced_on": entry.announced_on,
                 "announce_type": kind,
-                "corrected": len(named) == 1 and kind != entry.announce_type,
-                # Cross-listed or replaced: what the impossible type stood for cannot be told.
-                "doubted": len(named) == 1
-                and kind == AnnounceType.REPLACE_CROSS
-                and entry.announce_type in (AnnounceType.NEW, AnnounceType.REPLACE)
-                and not _tells(before.get(entry.arxiv_id), entry),
+                "corrected": corrected,
+                "doubted": doubted,
+                "joined_earlier": kind == AnnounceType.REPLACE_CROSS
+                and entry.arxiv_id in before
+                and not names & before[entry.arxiv_id][1],
             }
         )
     return rows
@@ -321,21 +352,9 @@ def possible_type(kind: AnnounceType, version: int | None, *, is_primary: bool) 
     return AnnounceType.REPLACE if is_primary else AnnounceType.REPLACE_CROSS
 
 
-def _tells(before: tuple[int, frozenset[str]] | None, entry: Entry) -> bool:
-    """Whether what was known of a paper is older than its present version, and not what another feed said of it today."""
-    return before is not None and before[0] < (entry.version or 0)
-
-
-def _type_by_history(
-    kind: AnnounceType, entry: Entry, names: frozenset[str], before: tuple[int, frozenset[str]] | None
-) -> AnnounceType:
-    """Cross-listed or replaced: a paper that is known without the category joins it, and one that had it does not."""
-    if before is None or kind not in (AnnounceType.CROSS, AnnounceType.REPLACE_CROSS) or entry.version is None:
-        return kind
-    version, categories = before
-    if not names & categories:
-        return AnnounceType.CROSS
-    return AnnounceType.REPLACE_CROSS if version < entry.version and entry.version > 1 else kind
+def _had(before: tuple[int, frozenset[str]] | None, entry: Entry, names: frozenset[str]) -> bool:
+    """Whether a paper is known to have had the category before its present version."""
+    return before is not None and before[0] < (entry.version or 0) and bool(names & before[1])
 
 
 _ANNOUNCED = ("arxiv_id", "version", "category", "announced_on", "announce_type")
@@ -556,7 +575,8 @@ def among(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnEl
 
 def strongest(types: Sequence[str]) -> str:
     """The strongest of several announce types."""
-    return max((AnnounceType(kind) for kind in types), key=STRENGTH.__getitem__)
+    # Nearly every paper has one, and STRENGTH takes plain texts, too.
+    return types[0] if len(types) == 1 else max(types, key=STRENGTH.__getitem__)
 
 
 def count_types(announced: dict[str, str]) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""Measurements: each beside its limit, in one run."""

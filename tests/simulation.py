@@ -23,7 +23,7 @@ from tests.conftest import make_settings
 from tests.fake_arxiv import FakeArxiv, Faults, Truth, World
 from tests.fake_arxiv.world import EASTERN
 
-TICKS = (time(0, 30), time(4), time(9), time(13), time(18), time(23, 40))
+TICKS = (time(0, 30), time(9), time(16), time(23, 40))
 """When the schedule looks for due work, US Eastern; in life it does so every half hour."""
 
 HEALTHY_DAYS = 4

@@ -5,6 +5,7 @@ The canonical form has no version and is text: ``2404.02342``, ``hep-th/9901001`
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from app.errors import InvalidArxivId
@@ -73,12 +74,13 @@ def parse(text: str) -> ArxivId:
     return ArxivId(canonical, None if version is None else int(version))
 
 
+@lru_cache(maxsize=10_000)
 def order_key(arxiv_id: str) -> str:
     """A text that sorts papers in time order across both schemes: year and month, number, archive.
 
     ``hep-th/9901001`` gives ``199901-00001-hep-th`` and ``2404.02342`` gives ``202404-02342-5``. Old-style ids
-    run from 9107 to 0703, new ones from 0704 on, so only the old scheme has years of the last century. Raises
-    InvalidArxivId.
+    run from 9107 to 0703, new ones from 0704 on, so only the old scheme has years of the last century. Remembered,
+    because a listing asks for its papers' keys several times. Raises InvalidArxivId.
     """
     canonical = parse(arxiv_id).id
     archive, slash, digits = canonical.rpartition("/")

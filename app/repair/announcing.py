@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from sqlalchemy import delete, select, text, update
@@ -66,7 +67,7 @@ async def announce(
 
 
 def _tells_order(event: Event) -> bool:
-    return event.kind == AnnounceType.NEW and len(event.days) == 1
+    return event.kind == AnnounceType.NEW and len(event.all_days or event.days) == 1
 
 
 async def _gather(
@@ -127,6 +128,10 @@ async def _apply(
     right = [row for row in same if not is_impossible(row, event)]
     if right:
         await _correct_type(session, event, right[0], rows, counts)
+        earlier = tuple(day for day in event.days if day < right[0].announced_on)
+        if event.certainly_joined and right[0].announce_type != AnnounceType.CROSS and earlier:
+            # It was replaced here, so it had joined before, on a day that was not read.
+            doubts.append(replace(event, days=(), untold_on=earlier, certainly_joined=False))
         return
     if event.doubted_days:
         doubts.append(event)

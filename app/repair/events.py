@@ -68,7 +68,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A version listed in a category; ``days`` are the batches that it may have been in, the likeliest first.
+    """A version listed in a category; ``days`` are the batches that it may have been in, the likeliest first, ``all_days``
+    with those on which a feed that was read whole does not name it.
 
     ``joined`` says that it was cross-listed; ``certainly_joined`` that, if a listing names it, then as cross-listed;
     ``type_in_doubt`` that the type, or the event itself, is not certain. An event without days is untold: a change on one of
@@ -82,6 +83,7 @@ class Event:
     datestamp: date
     days: tuple[date, ...]
     is_primary: bool
+    all_days: tuple[date, ...] = ()
     joined: bool = False
     type_in_doubt: bool = False
     certainly_joined: bool = False
@@ -178,7 +180,7 @@ def _appearing(event: Event, evidence: Evidence) -> Event:
     ]
     days = _not_whole(event, all_days, evidence) or all_days
     if event.is_primary:
-        return replace(event, days=tuple(days))
+        return replace(event, days=tuple(days), all_days=tuple(all_days))
     return replace(event, days=tuple(reversed(days)), joined=event.version > 1, type_in_doubt=event.version > 1)
 
 
@@ -203,7 +205,8 @@ def _announcing(event: Event, until: date, known: Known | None, was_in: bool, ev
     if not days and may_have_joined and event.datestamp > all_days[0]:
         return
     was_there = known is not None and was_in and known.version <= event.version
-    yield replace(event, days=tuple(days or all_days), type_in_doubt=may_have_joined and not was_there)
+    unsure = may_have_joined and not was_there
+    yield replace(event, days=tuple(days or all_days), all_days=tuple(all_days), type_in_doubt=unsure)
 
 
 def _not_whole(event: Event, days: Sequence[date], evidence: Evidence) -> list[date]:
@@ -214,10 +217,14 @@ def _not_whole(event: Event, days: Sequence[date], evidence: Evidence) -> list[d
 
 
 def narrow(event: Event, id_order: Sequence[tuple[str, date]]) -> Event:
-    """The event of a new paper with only the days that its neighbours leave; ``id_order`` is sorted, of order keys."""
-    if event.version != 1 or event.joined or len(event.days) < 2:
+    """The event of a new paper with only the days that its neighbours leave; ``id_order`` is sorted, of order keys.
+
+    Ids witness better than a feed that seemed whole: of the days that only such a feed excludes, they bring back one.
+    """
+    if event.version != 1 or event.joined or len(event.all_days) < 2:
         return event
-    return replace(event, days=between_neighbours(event.arxiv_id, event.days, id_order))
+    left = between_neighbours(event.arxiv_id, event.all_days, id_order)
+    return replace(event, days=tuple(day for day in event.days if day in left) or left)
 
 
 def between_neighbours(arxiv_id: str, days: Sequence[date], id_order: Sequence[tuple[str, date]]) -> tuple[date, ...]:

@@ -575,8 +575,7 @@ def among(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnEl
 
 def strongest(types: Sequence[str]) -> str:
     """The strongest of several announce types."""
-    # Nearly every paper has one, and STRENGTH takes plain texts, too.
-    return types[0] if len(types) == 1 else max(types, key=STRENGTH.__getitem__)
+    return types[0] if len(types) == 1 else max(types, key=lambda kind: STRENGTH[AnnounceType(kind)])
 
 
 def count_types(announced: dict[str, str]) -> dict[str, int]:

@@ -22,6 +22,7 @@ from lxml import etree
 
 from app import listings, runs
 from app.arxiv.feed import parse_feed
+from app.cli.common import collect_seldom
 from app.db import Database, upgrade
 from app.papers.records import COLUMNS, ENTRY_COLUMNS
 from app.postgres import EmbeddedPostgres
@@ -102,7 +103,8 @@ async def make_limit_tables(connection: asyncpg.Connection) -> None:
 
 
 async def main(rounds: int) -> None:
-    """Measure in turns and print the medians and their ratio."""
+    """Measure in turns, in a process like the service's, and print the medians and their ratio."""
+    collect_seldom()
     took = Took()
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
         url = server.url()

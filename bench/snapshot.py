@@ -9,7 +9,7 @@ production. Target (DESIGN section 10): at least half of the limit's rate; memor
 
 import asyncio
 import multiprocessing
-import resource
+import re
 import sys
 import tempfile
 import time
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import asyncpg
 
+from app.cli.common import collect_seldom
 from app.db import Database, upgrade
 from app.papers.records import COLUMNS, ENTRY_COLUMNS
 from app.postgres import EmbeddedPostgres
@@ -52,9 +53,12 @@ def serve_imports(url: str, orders: Connection) -> None:
         assert report.papers_created == report.position.line, report
         return took
 
+    collect_seldom()
     while path := orders.recv():
         took = asyncio.run(run(path))
-        orders.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000))
+        # Not ru_maxrss, which begins with what the process had that started this one.
+        peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+        orders.send((took, int(peak[1]) / 1000 if peak else 0))
 
 
 async def make_limit_tables(connection: asyncpg.Connection) -> None:

@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.config import mask, sqlalchemy_url
 from app.errors import ConfigurationError, SchemaOutdated
@@ -61,6 +62,11 @@ class Database:
                 return row.scalar_one_or_none()
         except (OSError, DBAPIError) as error:
             raise _unreachable(self.url, error) from error
+
+
+def among(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """A condition that holds for these values, in one array: Postgres takes no more than 32,767 parameters."""
+    return column == any_(literal(values, ARRAY(Text)))
 
 
 async def hold_moment(session: AsyncSession) -> None:

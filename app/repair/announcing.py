@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.arxiv import ids, taxonomy
 from app.arxiv.entries import AnnounceType, Record
-from app.listings import JOINED, OAI, among
+from app.db import among
+from app.listings import JOINED, OAI
 from app.models import Announcement, Coverage, Listing, ListingState, Paper
 from app.repair.events import Announced, Event, Evidence, Known, certain_type, events_of, is_impossible, narrow
 

@@ -110,7 +110,8 @@ def events_of(record: Record, categories: Sequence[str], evidence: Evidence) -> 
     for category in categories:
         names = taxonomy.names_or_same(category)
         if names & set(record.categories):
-            yield from _in_category(record, versions, category, names, evidence)
+            for event in _in_category(record, versions, category, names, evidence):
+                yield _heeding_other_feeds(event, evidence)
 
 
 def _in_category(
@@ -207,6 +208,21 @@ def _announcing(event: Event, until: date, known: Known | None, was_in: bool, ev
     was_there = known is not None and was_in and known.version <= event.version
     unsure = may_have_joined and not was_there
     yield replace(event, days=tuple(days or all_days), all_days=tuple(all_days), type_in_doubt=unsure)
+
+
+def _heeding_other_feeds(event: Event, evidence: Evidence) -> Event:
+    """The event with the days on which a feed of another category names the version, likeliest of all.
+
+    A version is listed in its categories on one day, unless it is cross-listed later; so that a feed without it may only
+    have seemed whole.
+    """
+    elsewhere = {
+        row.announced_on
+        for row in evidence.announced.get(event.arxiv_id, ())
+        if row.version == event.version and row.category != event.category and row.source != OAI
+    }
+    excluded = tuple(day for day in event.all_days if day in elsewhere and day not in event.days)
+    return replace(event, days=excluded + event.days) if excluded else event
 
 
 def _not_whole(event: Event, days: Sequence[date], evidence: Evidence) -> list[date]:

@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.arxiv import calendar
-from app.listings import JOINED, OAI, among, strongest
+from app.db import among
+from app.listings import JOINED, OAI, strongest
 from app.models import Announcement, Listing, ListingState, Paper
 from app.repair.announcing import known_order
 from app.repair.events import between_neighbours

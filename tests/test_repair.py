@@ -1,0 +1,122 @@
+"""What OAI-PMH's records tell of announcements: the rules that one month of faults after another has taught, one by one."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from app.arxiv import ids
+from app.arxiv.entries import AnnounceType, Record, Version
+from app.repair.events import Announced, Event, Evidence, Known, events_of, narrow
+
+# The batch that a paper of Monday morning is due for is Tuesday's.
+MONDAY = datetime(2026, 1, 26, 8, 9, 55, tzinfo=UTC)
+BEFORE, AFTER = ids.order_key("2601.90051"), ids.order_key("2601.90053")
+TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 1, day) for day in (27, 28, 29, 30))
+
+
+def record(datestamp: date, *versions: datetime, categories: Sequence[str] = ("cs.CL", "stat.ML")) -> Record:
+    return Record(
+        arxiv_id="2601.90052",
+        version=len(versions),
+        title="A paper",
+        abstract="An abstract.",
+        authors=(),
+        primary_category=categories[0],
+        categories=tuple(categories),
+        comments=None,
+        journal_ref=None,
+        doi=None,
+        license=None,
+        submitted_at=versions[0],
+        updated_at=versions[-1],
+        versions=tuple(Version(number, submitted_at) for number, submitted_at in enumerate(versions, 1)),
+        withdrawn=None,
+        datestamp=datestamp,
+        converted=False,
+        format="arXivRaw",
+        raw="",
+    )
+
+
+def evidence(
+    whole: Sequence[date] = (),
+    announced: Sequence[Announced] = (),
+    known: Known | None = None,
+    covered: tuple[date, date] | None = None,
+) -> Evidence:
+    return Evidence(
+        from_on=date(2026, 1, 5),
+        covered={"cs.CL": covered} if covered else {},
+        known={"2601.90052": known} if known else {},
+        whole=frozenset(("cs.CL", day) for day in whole),
+        announced={"2601.90052": announced},
+    )
+
+
+def event_in(record: Record, evidence: Evidence) -> Event:
+    (event,) = events_of(record, ["cs.CL"], evidence)
+    return event
+
+
+def test_a_new_paper_is_announced_in_the_batch_that_it_was_in_time_for() -> None:
+    event = event_in(record(TUESDAY, MONDAY), evidence())
+    assert (event.days, event.kind, event.doubted_days) == ((TUESDAY,), AnnounceType.NEW, ())
+
+
+def test_a_changed_paper_may_have_been_kept_back_and_every_day_until_its_change_is_in_doubt() -> None:
+    event = event_in(record(THURSDAY, MONDAY), evidence())
+    assert event.days == event.doubted_days == (TUESDAY, WEDNESDAY, THURSDAY)
+
+
+def test_days_whose_feed_was_whole_without_the_paper_are_excluded() -> None:
+    event = event_in(record(THURSDAY, MONDAY), evidence(whole=[TUESDAY, THURSDAY]))
+    assert (event.days, event.doubted_days) == ((WEDNESDAY,), ())
+
+
+def test_another_categorys_feed_brings_back_a_day_whose_feed_only_seemed_whole() -> None:
+    """Schedule 28: the feed of Friday was cut below 2,000 items, and stat.ML's had the paper that day."""
+    elsewhere = Announced(1, 1, "stat.ML", FRIDAY, AnnounceType.CROSS, "feed")
+    event = event_in(record(FRIDAY, MONDAY), evidence([TUESDAY, WEDNESDAY, FRIDAY], [elsewhere]))
+    assert event.days == event.doubted_days == (FRIDAY, THURSDAY)
+
+
+def test_what_was_only_concluded_of_another_category_is_no_witness() -> None:
+    concluded = Announced(1, 1, "stat.ML", FRIDAY, AnnounceType.CROSS, "oai")
+    event = event_in(record(FRIDAY, MONDAY), evidence([TUESDAY, WEDNESDAY, FRIDAY], [concluded]))
+    assert event.days == (THURSDAY,)
+
+
+def test_neighbours_by_id_tell_the_day_of_a_new_paper() -> None:
+    event = event_in(record(THURSDAY, MONDAY), evidence())
+    assert narrow(event, [(BEFORE, WEDNESDAY), (AFTER, THURSDAY)]).days == (WEDNESDAY, THURSDAY)
+    assert narrow(event, [(BEFORE, WEDNESDAY), (AFTER, WEDNESDAY)]).days == (WEDNESDAY,)
+
+
+def test_neighbours_by_id_overrule_a_feed_that_only_seemed_whole() -> None:
+    event = event_in(record(THURSDAY, MONDAY), evidence(whole=[WEDNESDAY]))
+    between = [(BEFORE, WEDNESDAY), (AFTER, WEDNESDAY)]
+    assert narrow(event, between).days == (WEDNESDAY,)
+
+
+def test_a_paper_that_was_known_outside_the_category_has_joined_it() -> None:
+    known = Known(1, "stat.ML", frozenset({"stat.ML"}), False, TUESDAY)
+    told = record(THURSDAY, MONDAY, categories=("stat.ML", "cs.CL"))
+    event = event_in(told, evidence(known=known, covered=(TUESDAY, WEDNESDAY)))
+    assert (event.kind, event.days) == (AnnounceType.CROSS, (THURSDAY, WEDNESDAY))
+    assert event.doubted_days, "a moderator may have moved it there without an announcement"
+
+
+def test_a_version_that_an_earlier_harvest_did_not_show_is_announced_after_what_that_covered() -> None:
+    event = event_in(record(FRIDAY, MONDAY), evidence(covered=(date(2026, 1, 5), FRIDAY)))
+    assert (event.days, event.kind) == ((FRIDAY,), AnnounceType.NEW)
+
+
+def test_a_version_above_the_fifth_is_in_no_feed_so_that_a_whole_one_excludes_no_day() -> None:
+    told = record(TUESDAY, *[datetime(2025, month, 3, tzinfo=UTC) for month in range(1, 6)], MONDAY)
+    events = {event.version: event for event in events_of(told, ["cs.CL"], evidence(whole=[TUESDAY]))}
+    assert (events[6].days, events[6].kind) == ((TUESDAY,), AnnounceType.REPLACE)
+
+
+def test_an_old_paper_that_changed_leaves_its_day_in_doubt_where_it_may_have_been_cross_listed() -> None:
+    told = record(THURSDAY, datetime(2021, 6, 1, tzinfo=UTC), categories=("stat.ML", "cs.CL"))
+    event = event_in(told, evidence(covered=(date(2026, 1, 5), THURSDAY)))
+    assert (event.days, event.doubted_days) == ((), (THURSDAY,))

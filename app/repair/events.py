@@ -111,7 +111,7 @@ def events_of(record: Record, categories: Sequence[str], evidence: Evidence) -> 
         names = taxonomy.names_or_same(category)
         if names & set(record.categories):
             for event in _in_category(record, versions, category, names, evidence):
-                yield _heeding_other_feeds(event, evidence)
+                yield _heeding_other_witnesses(event, evidence)
 
 
 def _in_category(
@@ -189,14 +189,13 @@ def _announcing(event: Event, until: date, known: Known | None, was_in: bool, ev
     """A version announced in the batch that it was due for, or in one soon after."""
     due = calendar.scheduled_batch(event.submitted_at)
     if due < evidence.from_on:
-        is_news = not was_in or (known is not None and known.version < event.version)
-        if is_news and until == event.datestamp:
-            # An old paper that changed: cross-listed here, or given a journal reference? Nobody can tell.
+        # An old paper: cross-listed here while this was its version, or merely changed, say by a journal reference?
+        was_shown_here = known is not None and was_in and known.datestamp is not None and known.version >= event.version
+        if not was_shown_here:
             covered = evidence.covered.get(event.category)
             since = max(evidence.from_on, covered[1]) if covered else evidence.from_on
-            event = replace(
-                event, untold_on=tuple(_not_whole(event, calendar.batch_days(since, event.datestamp), evidence))
-            )
+            days = _not_whole(event, calendar.batch_days(since, until), evidence)
+            event = replace(event, untold_on=tuple(day for day in days if not _listed_before(event, day, evidence)))
         yield event
         return
     all_days = calendar.batch_days(due, max(due, until)) or [due]
@@ -210,19 +209,29 @@ def _announcing(event: Event, until: date, known: Known | None, was_in: bool, ev
     yield replace(event, days=tuple(days or all_days), all_days=tuple(all_days), type_in_doubt=unsure)
 
 
-def _heeding_other_feeds(event: Event, evidence: Evidence) -> Event:
-    """The event with the days on which a feed of another category names the version, likeliest of all.
+def _heeding_other_witnesses(event: Event, evidence: Evidence) -> Event:
+    """The event with days that a feed excludes, which may only have seemed whole, but another witness suggests.
 
-    A version is listed in its categories on one day, unless it is cross-listed later; so that a feed without it may only
-    have seemed whole.
+    A version is listed in its categories on one day, unless it is cross-listed later: a feed of another category that names
+    it tells the likeliest day. And the record was last changed on the day of its datestamp, for whatever reason.
     """
     elsewhere = {
         row.announced_on
         for row in evidence.announced.get(event.arxiv_id, ())
         if row.version == event.version and row.category != event.category and row.source != OAI
     }
-    excluded = tuple(day for day in event.all_days if day in elsewhere and day not in event.days)
-    return replace(event, days=excluded + event.days) if excluded else event
+    excluded = [day for day in event.all_days if day not in event.days]
+    likelier = tuple(day for day in excluded if day in elsewhere)
+    less_likely = tuple(day for day in excluded if day == event.datestamp and day not in elsewhere)
+    return replace(event, days=likelier + event.days + less_likely) if likelier or less_likely else event
+
+
+def _listed_before(event: Event, day: date, evidence: Evidence) -> bool:
+    """Whether a feed named the paper in the category before a day, so that it cannot have joined on that day."""
+    return any(
+        row.category == event.category and row.announced_on < day and row.source != OAI
+        for row in evidence.announced.get(event.arxiv_id, ())
+    )
 
 
 def _not_whole(event: Event, days: Sequence[date], evidence: Evidence) -> list[date]:

@@ -4,7 +4,7 @@ Used by ``tests/test_completeness.py`` with a few random schedules, and by ``ben
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,6 +25,9 @@ from tests.fake_arxiv.world import EASTERN
 
 TICKS = (time(0, 30), time(9), time(16), time(23, 40))
 """When the schedule looks for due work, US Eastern; in life it does so every half hour."""
+
+FEWER_TICKS = (time(0, 30), time(16), time(23, 40))
+"""The same for less patience."""
 
 HEALTHY_DAYS = 4
 """Days after the month in which nothing fails."""
@@ -57,7 +60,9 @@ class Outcome:
         )
 
 
-async def live_through(url: str, folder: object, world: World, faults: Faults) -> Outcome:
+async def live_through(
+    url: str, folder: object, world: World, faults: Faults, ticks: Sequence[time] = TICKS
+) -> Outcome:
     """Follow a world's categories from its first day until some days after its last, on the database at ``url``."""
     fake = FakeArxiv(world, faults=faults)
     outcome = Outcome()
@@ -70,10 +75,10 @@ async def live_through(url: str, folder: object, world: World, faults: Faults) -
         )
         tools = Tools(settings, database, Door(database, http, timedelta(0), clock.now), make_summariser())
         try:
-            for instant in _ticks(world):
+            for instant in _instants(world, ticks):
                 clock.set(instant)
                 await _work(tools)
-                if instant.astimezone(EASTERN).time() == TICKS[-1]:
+                if instant.astimezone(EASTERN).time() == ticks[-1]:
                     outcome.lies += await _lies(tools, world)
             await _compare(tools, world, outcome)
         finally:
@@ -94,10 +99,10 @@ class _Clock:
         return self.fake.now()
 
 
-def _ticks(world: World) -> Iterator[datetime]:
+def _instants(world: World, ticks: Sequence[time]) -> Iterator[datetime]:
     for number in range((world.last_day - world.first_day).days + 1 + HEALTHY_DAYS):
         day = world.first_day + timedelta(days=number)
-        for clock in TICKS:
+        for clock in ticks:
             yield datetime.combine(day, clock, EASTERN).astimezone(UTC)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_arxiv import Faults, World
-from tests.simulation import live_through
+from tests.simulation import FEWER_TICKS, live_through
 
 CATEGORIES = ("cs.CL", "stat.ML")
 
@@ -16,7 +16,7 @@ async def live(seed: int, url: str, folder: Path) -> None:
     """Live through the month of a seed, and check what is left."""
     world = World(seed, categories=CATEGORIES, per_day=3)
     faults = Faults.random(seed, world)
-    outcome = await live_through(url, folder, world, faults)
+    outcome = await live_through(url, folder, world, faults, FEWER_TICKS)
     said = f"seed {seed}: {outcome}\n{faults}"
     assert outcome.unstored == [], said
     assert outcome.missing == [], said

@@ -1,6 +1,7 @@
 """Harvesting over OAI-PMH: pages, tokens, errors, interruption, and what it fills in and repairs."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +25,7 @@ from tests.process_tools import CommandLine, ask, query, wait_until
 CL = "cs:cs:CL"
 WORLD = World(5, categories=("cs.CL", "stat.ML"), per_day=6)
 END = WORLD.last_day + DAY
-KILLS = 5
+KILLS = int(os.environ.get("KILLS", "3"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from app.snapshot.records import BrokenLineError
 from tests import snapshots
 from tests.process_tools import ROOT, CommandLine, ask, query, wait_until
 
-KILLS = 3
+KILLS = int(os.environ.get("KILLS", "3"))
 """How often an import is killed before it may end."""
 
 MEMORY_MB = 300
@@ -389,7 +390,7 @@ async def test_two_imports_at_once_store_everything_once(
 
 
 def test_an_import_killed_at_random_moments_ends_complete(database_url: str, tmp_path: Path) -> None:
-    count = 14_000
+    count = 3_500 * (KILLS + 1)
     file = as_zip(tmp_path, b"".join(snapshots.lines(count)))
     zhaiyao = CommandLine(tmp_path / "home", database_url=database_url)
 

@@ -1,8 +1,11 @@
 """Fixtures: one real Postgres for the whole run, migrated by Alembic once; each test has a clone of that database."""
 
 import itertools
+import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,12 +32,21 @@ TEMPLATE = "zhaiyao_template"
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A server in a throw-away folder, without fsync."""
     with (
-        tempfile.TemporaryDirectory(prefix="zhaiyao-tests-") as folder,
+        tempfile.TemporaryDirectory(prefix="zhaiyao-tests-", dir=_fast_folder()) as folder,
         EmbeddedPostgres(Path(folder), tests=True) as server,
     ):
         _execute(server, f"CREATE DATABASE {TEMPLATE}")
         upgrade(server.url(TEMPLATE))
         yield server
+
+
+def _fast_folder() -> Path | None:
+    """Memory in place of a disk, where there is plenty: a clone is hundreds of files, and half of the run's time on a disk."""
+    memory = Path("/dev/shm")
+    with suppress(OSError):
+        if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4_000_000_000:
+            return memory
+    return None
 
 
 def _execute(server: EmbeddedPostgres, statement: str) -> None:

@@ -79,6 +79,7 @@ async def store(
                 await _doubt_before(session, name, day, joined, now)
             doubted = [row["arxiv_id"] for row in rows[name] if row["doubted"] and row["announced_on"] == day]
             await _store_listing(session, name, day, day_state, reason, on_day, doubted, run_id, source, now)
+    await _doubt_elsewhere(session, entries, categories_before, named, now)
     state, reason = states[category]
     return Stored(
         category=category,
@@ -159,6 +160,42 @@ async def _doubt_before(
     days = calendar.batch_days(since, day - timedelta(days=1))
     doubts = json.dumps({arxiv_id: [] for arxiv_id in arxiv_ids})
     await session.execute(_DOUBT_BEFORE, {"category": category, "days": days, "doubts": doubts, "now": now})
+
+
+_DOUBT_ELSEWHERE = text(
+    """
+    INSERT INTO listings AS old (category, announced_on, state, source, doubts, first_read_at, last_read_at)
+    SELECT category, announced_on, 'not_yet', 'oai', jsonb_object_agg(arxiv_id, jsonb_build_array(CAST(:joined AS text))),
+        :now, :now
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(category text, announced_on date, arxiv_id text)
+    WHERE category IN (SELECT category FROM listings)
+    GROUP BY category, announced_on
+    ON CONFLICT (category, announced_on) DO UPDATE SET doubts = old.doubts || excluded.doubts
+    WHERE old.verified_at IS NULL AND (old.state <> 'announced' OR old.source = 'oai')
+    """
+)
+
+
+async def _doubt_elsewhere(
+    session: AsyncSession,
+    entries: Sequence[Entry],
+    before: dict[str, tuple[int, frozenset[str]]],
+    named: Sequence[str],
+    now: datetime,
+) -> None:
+    """Papers whose new version brought them into other categories: there they are cross-listed, not replaced.
+
+    From now on the paper is known with them, so that a harvest could not tell any more.
+    """
+    rows = [
+        {"category": name, "announced_on": entry.announced_on, "arxiv_id": entry.arxiv_id}
+        for entry in entries
+        if entry.arxiv_id in before
+        for name in set(names_listed(entry.categories)) - before[entry.arxiv_id][1] - set(named)
+    ]
+    if rows:
+        parameters = {"rows": json.dumps(rows, default=date.isoformat), "joined": JOINED, "now": now}
+        await session.execute(_DOUBT_ELSEWHERE, parameters)
 
 
 async def _categories_before(

@@ -6,12 +6,13 @@ the variable, what is wrong with its value, and an example.
 
 import re
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.arxiv import taxonomy
@@ -37,13 +38,37 @@ _EXAMPLES = {
     "port": "8000",
     "worker_concurrency": "4",
     "log_level": "info",
+    "llm_model": "deepseek-chat",
+    "llm_base_url": "https://api.deepseek.com/v1",
+    "llm_api_key": "sk-…",
+    "llm_concurrency": "8",
+    "llm_rpm": "500",
+    "llm_tpm": "200000",
+    "llm_timeout": "120",
+    "llm_budget_day": "2.50",
+    "llm_budget_month": "50",
+    "llm_price": "0.27,1.10",
+    "llm_fields": "motivation,method,result,conclusion",
+    "llm_glossary": "/etc/zhaiyao/glossary.toml",
+    "llm_retry_delay": "4",
+    "llm_probe_interval": "300",
+    "resummarize": "true",
 }
+
+_OLDER_NAMES = {"llm_model": "OPENAI_API_MODEL", "llm_base_url": "OPENAI_API_BASE", "llm_api_key": "OPENAI_API_KEY"}
+"""What the older system called them; read where the new names are not set."""
+
+
+def _or_older(name: str) -> AliasChoices:
+    return AliasChoices(f"ZHAIYAO_{name.upper()}", _OLDER_NAMES[name])
 
 
 class Settings(BaseSettings):
     """All settings; see ``.env.example`` for the same list with comments."""
 
-    model_config = SettingsConfigDict(env_prefix="ZHAIYAO_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ZHAIYAO_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     database_url: SecretStr | None = None
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("zhaiyao", appauthor=False)))
@@ -58,8 +83,23 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     worker_concurrency: int = Field(default=4, ge=1, le=64)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    llm_model: Annotated[tuple[str, ...], NoDecode] = Field(default=(), validation_alias=_or_older("llm_model"))
+    llm_base_url: str | None = Field(default=None, validation_alias=_or_older("llm_base_url"))
+    llm_api_key: SecretStr | None = Field(default=None, validation_alias=_or_older("llm_api_key"))
+    llm_concurrency: int = Field(default=8, ge=1, le=1000)
+    llm_rpm: int | None = Field(default=None, ge=1)
+    llm_tpm: int | None = Field(default=None, ge=1000)
+    llm_timeout: timedelta = timedelta(seconds=120)
+    llm_budget_day: Decimal | None = Field(default=None, ge=0)
+    llm_budget_month: Decimal | None = Field(default=None, ge=0)
+    llm_price: Annotated[tuple[Decimal, Decimal] | None, NoDecode] = None
+    llm_fields: Annotated[tuple[Literal["motivation", "method", "result", "conclusion"], ...], NoDecode] = ()
+    llm_glossary: Path | None = None
+    llm_retry_delay: timedelta = timedelta(seconds=4)
+    llm_probe_interval: timedelta = timedelta(minutes=5)
+    resummarize: bool = True
 
-    @field_validator("categories", "languages", mode="before")
+    @field_validator("categories", "languages", "llm_model", "llm_fields", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in re.split(r"[\s,]+", value) if part) if isinstance(value, str) else value
@@ -76,7 +116,36 @@ class Settings(BaseSettings):
             raise ValueError("at least one language is needed")
         return tuple(dict.fromkeys(check_language(tag) for tag in value))
 
-    @field_validator("arxiv_interval", mode="before")
+    @field_validator(
+        "llm_base_url",
+        "llm_api_key",
+        "llm_rpm",
+        "llm_tpm",
+        "llm_budget_day",
+        "llm_budget_month",
+        "llm_glossary",
+        mode="before",
+    )
+    @classmethod
+    def _blank_is_unset(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("llm_price", mode="before")
+    @classmethod
+    def _two_prices(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [part for part in re.split(r"[\s,]+", value) if part]
+        if not value:
+            return None
+        try:
+            prices = [Decimal(price) for price in value]
+        except InvalidOperation:
+            prices = []
+        if len(prices) != 2 or not all(price >= 0 for price in prices):
+            raise ValueError("two prices are needed, of a million input and output tokens in US dollars")
+        return value
+
+    @field_validator("arxiv_interval", "llm_timeout", "llm_retry_delay", "llm_probe_interval", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -97,9 +166,11 @@ class Settings(BaseSettings):
         _ = urlsplit(address).port
         return value
 
-    @field_validator("arxiv_feed_url", "arxiv_oai_url", "arxiv_api_url")
+    @field_validator("arxiv_feed_url", "arxiv_oai_url", "arxiv_api_url", "llm_base_url")
     @classmethod
-    def _http_only(cls, value: str) -> str:
+    def _http_only(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("an http or https address is needed")
@@ -163,7 +234,8 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ").rstrip(".")
     if not location:
         return f"{message}."
-    name = str(location[0])
+    name = str(location[0]).lower().removeprefix("zhaiyao_")
+    name = next((new for new, older in _OLDER_NAMES.items() if older.lower() == name), name)
     end = "" if message.endswith("?") else "."
     example = f" Example: ZHAIYAO_{name.upper()}={_EXAMPLES[name]}" if name in _EXAMPLES else ""
     return f"ZHAIYAO_{name.upper()} is wrong: {message}{end}{example}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from app import channels, digests, sample
+from app import channels, digests, sample, summaries
 from app.channels import NewChannel
 from app.config import Settings
 from app.db import upgrade
@@ -17,9 +17,6 @@ from app.ingestion import Tools, ingest
 from app.render.document import DigestDocument
 from app.resources import open_database_url, open_tools
 from app.worker import work_off
-
-LANGUAGE = "en"
-"""Without a model nothing is translated, and the abstracts are in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,9 @@ class Demo:
 async def run_demo(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Demo]:
     """Ingest the bundled listing, summarise, compose; everything is gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="zhaiyao-demo-") as folder:
-        private = settings.model_copy(update={"data_dir": Path(folder), "database_url": None, "languages": (LANGUAGE,)})
+        private = settings.model_copy(
+            update={"data_dir": Path(folder), "database_url": None, "languages": (_language(settings),)}
+        )
         say("starting a throw-away Postgres")
         async with open_database_url(private) as url:
             await asyncio.to_thread(upgrade, url)
@@ -47,17 +46,36 @@ async def _main_job(tools: Tools, url: str, say: Callable[[str], None]) -> Diges
     files = sample.files()
     categories = list(dict.fromkeys(file.category for file in files))
     async with tools.database.transaction() as session:
-        new = NewChannel("demo", "The bundled listing: " + " and ".join(categories), categories, language=LANGUAGE)
+        new = NewChannel(
+            "demo", "The bundled listing: " + " and ".join(categories), categories, language=tools.settings.languages[0]
+        )
         channel = (await channels.create_channel(session, new)).slug
     for file in files:
         stored = await ingest(tools, file.category, source=str(file.path), compose=False)
         say(f"read {file.category} of {file.announced_on}: {stored.items} items, {stored.papers_created} new papers")
-    say(f"summarising with the {tools.summariser.origin} summariser")
-    await work_off(tools, url)
+    say(f"summarising with {tools.summariser.model or 'the extractive summariser'}")
+    await _summarise(tools, url)
     return await _compose(tools, channel, files[0].announced_on, files[-1].announced_on)
+
+
+async def _summarise(tools: Tools, url: str) -> None:
+    """Work until every summary is made, has failed, or waits for somebody."""
+    while True:
+        await work_off(tools, url)
+        async with tools.database.transaction() as session:
+            backlog = await summaries.backlog(session)
+        stopped = [row for row in backlog.models if row.stopped_at is not None]
+        if not backlog.pending or stopped or any(group.reason == "budget" for group in backlog.groups):
+            return
+        await asyncio.sleep(0.5)
+
+
+def _language(settings: Settings) -> str:
+    """Without a model nothing is translated, and the abstracts are in English."""
+    return settings.languages[0] if settings.llm_model else "en"
 
 
 async def _compose(tools: Tools, channel: str, from_: date, to: date) -> DigestDocument:
     async with tools.database.transaction() as session:
-        wanted = Wanted(language=LANGUAGE, channel=channel, from_=from_, to=to)
+        wanted = Wanted(language=tools.settings.languages[0], channel=channel, from_=from_, to=to)
         return (await digests.compose(session, wanted, tools.summariser)).document

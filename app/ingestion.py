@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +27,9 @@ from app.listings import Stored
 from app.llm import Summariser
 from app.models import RunState
 
+if TYPE_CHECKING:
+    from app.llm.chain import ModelChain
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -34,7 +38,7 @@ class Tools:
     settings: Settings
     database: Database
     door: Door
-    summariser: Summariser
+    summariser: "Summariser | ModelChain"
 
     def now(self) -> datetime:
         """The present, by the clock that everything here goes by."""
@@ -93,7 +97,10 @@ async def _save(
     named = listings.check(feed, category, now)
     async with tools.database.transaction() as session:
         stored = await listings.store(session, feed, category, named, run_id, where, now)
-        await summaries.request(session, stored.arxiv_ids, tools.settings.languages, tools.summariser)
+        languages = await channels.languages_of(session, named, tools.settings.languages)
+        await summaries.request(
+            session, stored.arxiv_ids, languages, tools.summariser, again=tools.settings.resummarize
+        )
         if compose and stored.arxiv_ids:
             for job in await digests_to_compose(session, tools.settings, {feed.announced_on}, named):
                 await enqueue_once(session, job)

@@ -32,6 +32,13 @@ class JobKind(StrEnum):
     COMPOSE = "compose"
 
 
+class Queue(StrEnum):
+    """Work that takes long in waiting has a queue, and workers' places, of its own."""
+
+    DEFAULT = "default"
+    SUMMARIES = "summaries"
+
+
 class JobStatus(StrEnum):
     """How a job stands."""
 
@@ -55,6 +62,7 @@ class NewJob:
     queueing_lock: str | None = None
     delay: timedelta = timedelta(0)
     priority: int = 0
+    queue: Queue = Queue.DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +85,11 @@ class Job:
 _ENQUEUE = text(
     """
     SELECT procrastinate_defer_jobs_v1(array_agg(
-        ROW('default', kind, priority, lock, queueing_lock, args,
+        ROW(queue, kind, priority, lock, queueing_lock, args,
             CASE WHEN delay > 0 THEN now() + make_interval(secs => delay) END)::procrastinate_job_to_defer_v1
         ORDER BY n))
     FROM jsonb_to_recordset(CAST(:jobs AS jsonb))
-        AS job(n int, kind text, priority int, lock text, queueing_lock text, args jsonb, delay float)
+        AS job(n int, queue text, kind text, priority int, lock text, queueing_lock text, args jsonb, delay float)
     """
 )
 
@@ -96,6 +104,7 @@ async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> list[int]:
     rows = [
         {
             "n": n,
+            "queue": job.queue,
             "kind": job.kind,
             "priority": job.priority,
             "lock": job.lock,
@@ -177,6 +186,36 @@ async def get_job(session: AsyncSession, job_id: int) -> Job:
         result=row["result"],
         error=row["error"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; unset conditions do not restrict."""
+
+    kind: JobKind | None = None
+    status: JobStatus | None = None
+
+
+async def list_jobs(
+    session: AsyncSession, wanted: JobFilter, *, limit: int, before: int | None = None
+) -> tuple[list[Job], int | None]:
+    """A page of jobs, newest first, and the number to continue ``before``, or None on the last page."""
+    statuses = [name for name, status in _STATUS.items() if wanted.status in (None, status)]
+    numbers = text(
+        """
+        SELECT id FROM procrastinate_jobs
+        WHERE task_name = ANY(:kinds) AND status::text = ANY(:statuses) AND id < :before ORDER BY id DESC LIMIT :limit
+        """
+    )
+    parameters = {
+        "kinds": [wanted.kind] if wanted.kind else list(JobKind),
+        "statuses": statuses,
+        "before": before if before is not None else 2**63 - 1,
+        "limit": limit + 1,
+    }
+    found = list(await session.scalars(numbers, parameters))
+    jobs = [await get_job(session, job_id) for job_id in found[:limit]]
+    return jobs, found[limit - 1] if len(found) > limit else None
 
 
 async def release_queueing_lock(session: AsyncSession, job_id: int) -> None:

@@ -11,7 +11,7 @@ from app.db import Database
 from app.door import Door
 from app.errors import ConfigurationError
 from app.ingestion import Tools
-from app.llm import make_summariser
+from app.llm import is_chain, make_summariser
 from app.postgres import EmbeddedPostgres
 
 logger = logging.getLogger(__name__)
@@ -68,9 +68,12 @@ async def open_tools(settings: Settings, url: str) -> AsyncIterator[Tools]:
     """Everything that work needs, on the database at ``url``, whose schema must be current (``SchemaOutdated``)."""
     database = Database(url)
     http = make_client(settings.contact)
+    summariser = make_summariser(settings)
     try:
         await database.check_schema()
-        yield Tools(settings, database, Door(database, http, settings.arxiv_interval), make_summariser())
+        yield Tools(settings, database, Door(database, http, settings.arxiv_interval), summariser)
     finally:
+        if is_chain(summariser):
+            await summariser.aclose()
         await http.aclose()
         await database.close()

@@ -17,21 +17,29 @@ from procrastinate import JobContext, RetryDecision
 from procrastinate.jobs import Job
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import channels, details, digests, door, harvesting, harvests, ingestion, jobs, listings, summaries
+from app import (
+    channels,
+    details,
+    digests,
+    door,
+    harvesting,
+    harvests,
+    ingestion,
+    jobs,
+    listings,
+    summaries,
+    summarizing,
+)
 from app.arxiv import calendar, oai
 from app.errors import SourceUnavailable, ZhaiyaoError
 from app.harvests import Wanted
 from app.ingestion import Tools
 from app.jobs import JobKind, NewJob, enqueue_once
-from app.llm import SummariserError
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
 MAX_ATTEMPTS = 5
-REFRESH_DELAY = timedelta(seconds=3)
-"""Summaries that arrive within this time make one new revision of a digest, not one each."""
-
 MOMENT = timedelta(seconds=1)
 NIGHTLY = time(23, 30)
 """US Eastern: the day's papers are in OAI-PMH since 22:30 of the evening before, and late changes too (DESIGN section 9)."""
@@ -152,34 +160,9 @@ async def fetch(tools: Tools, arxiv_ids: list[str], job_id: int | None = None) -
     return found.counts() | {"unknown_ids": found.unknown}
 
 
-async def summarize(tools: Tools, summary_id: int, job_id: int | None = None) -> dict[str, Any]:
-    """Make one summary, and have the digests that wait for it composed again."""
-    async with tools.database.transaction() as session:
-        task = await summaries.begin(session, summary_id)
-    if task is None:
-        return {"summary_id": summary_id, "status": "nothing to do"}
-    try:
-        draft = await tools.summariser.summarize(task.text, task.language)
-    except SummariserError as error:
-        async with tools.database.transaction() as session:
-            await summaries.fail(session, summary_id, str(error))
-            await _refresh_digests(session, task.arxiv_id)
-        return {"summary_id": summary_id, "arxiv_id": task.arxiv_id, "status": "failed", "error": str(error)}
-    async with tools.database.transaction() as session:
-        await summaries.finish(session, summary_id, draft)
-        await _refresh_digests(session, task.arxiv_id)
-    return {"summary_id": summary_id, "arxiv_id": task.arxiv_id, "status": "done"}
-
-
-async def _refresh_digests(session: AsyncSession, arxiv_id: str) -> None:
-    for digest_id in await digests.waiting_for(session, arxiv_id):
-        job = NewJob(
-            JobKind.COMPOSE,
-            {"digest_id": digest_id},
-            queueing_lock=f"compose:{digest_id}",
-            delay=REFRESH_DELAY,
-        )
-        await enqueue_once(session, job)
+async def summarize(tools: Tools, summary_ids: list[int], job_id: int | None = None) -> dict[str, Any]:
+    """Make the summaries of one paper, and have the digests that wait for them composed again."""
+    return await summarizing.summarize(tools, summary_ids)
 
 
 async def compose(
@@ -228,6 +211,7 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
         )
         async with tools.database.transaction() as session:
             await jobs.forget_outcomes(session)
+            await summaries.adopt_orphans(session)
             await door.clean_up(session, tools.now())
 
 

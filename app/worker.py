@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import jobs
+from app import calls, jobs, summaries, summarizing
+from app.config import Settings
 from app.ingestion import Tools
-from app.jobs import enqueue_once
+from app.jobs import JobKind, Queue, enqueue_once
 from app.tasks import MAX_ATTEMPTS, build_app, due_harvests, due_polls
 
 logger = logging.getLogger(__name__)
@@ -39,13 +42,34 @@ async def run_worker(tools: Tools, url: str) -> None:
 async def _run_engine(tools: Tools, url: str) -> None:
     """Run the engine; it returns when one of its own tasks has failed, which the engine logs."""
     await _poll_now(tools)
+    async with tools.database.transaction() as session:
+        # Whatever they waited for may have been repaired while no worker ran.
+        await summaries.adopt_orphans(session)
+        await calls.wake(session)
     app = build_app(tools, url)
-    async with app.open_async():
-        await app.run_worker_async(
-            concurrency=tools.settings.worker_concurrency,
-            install_signal_handlers=False,
-            shutdown_graceful_timeout=GRACE,
-        )
+    async with app.open_async(), asyncio.TaskGroup() as engines:
+        for queue, concurrency in _queues(tools.settings):
+            work = app.run_worker_async(
+                queues=[queue],
+                concurrency=concurrency,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=GRACE,
+            )
+            engines.create_task(_end_together(work), name=f"engine {queue}")
+
+
+class _EngineStopped(Exception):
+    """One of the two engines has ended; the other must not go on alone."""
+
+
+async def _end_together(work: Awaitable[None]) -> None:
+    await work
+    raise _EngineStopped("the job engine has ended")
+
+
+def _queues(settings: Settings) -> list[tuple[Queue, int]]:
+    """The queues and their places in this worker: waiting for a model must not keep a listing from being read."""
+    return [(Queue.DEFAULT, settings.worker_concurrency), (Queue.SUMMARIES, settings.llm_concurrency)]
 
 
 def _first_line(error: Exception) -> str:
@@ -53,17 +77,37 @@ def _first_line(error: Exception) -> str:
     return " ".join(f"{error.__cause__ or error}".split())[:300] or type(error).__name__
 
 
+async def run_summaries(tools: Tools, url: str) -> None:
+    """Make summaries until cancelled, and nothing else; calls that are under way are then waited for."""
+    app = build_app(tools, url)
+    rescue = asyncio.create_task(_rescue_for_ever(tools), name="rescue")
+    try:
+        async with app.open_async():
+            await app.run_worker_async(
+                queues=[Queue.SUMMARIES],
+                concurrency=tools.settings.llm_concurrency,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=tools.settings.llm_timeout.total_seconds(),
+            )
+    finally:
+        rescue.cancel()
+        with suppress(asyncio.CancelledError):
+            await rescue
+
+
 async def work_off(tools: Tools, url: str) -> None:
     """Do the jobs that are due, and those that they lead to, and return."""
     app = build_app(tools, url)
     async with app.open_async():
         while True:
-            await app.run_worker_async(
-                wait=False,
-                concurrency=tools.settings.worker_concurrency,
-                install_signal_handlers=False,
-                listen_notify=False,
-            )
+            for queue, concurrency in _queues(tools.settings):
+                await app.run_worker_async(
+                    queues=[queue],
+                    wait=False,
+                    concurrency=concurrency,
+                    install_signal_handlers=False,
+                    listen_notify=False,
+                )
             async with tools.database.transaction() as session:
                 if not await jobs.any_due(session):
                     return
@@ -82,6 +126,8 @@ async def _rescue_for_ever(tools: Tools) -> None:
         try:
             async with tools.database.transaction() as session:
                 retried, given_up = await jobs.rescue_stalled(session, MAX_ATTEMPTS)
+                for job_id in given_up:
+                    await _fail_summaries(session, job_id)
             for job_id in retried:
                 logger.warning("job %s was left by a dead worker and starts again", job_id)
             for job_id in given_up:
@@ -92,3 +138,10 @@ async def _rescue_for_ever(tools: Tools) -> None:
         except Exception:
             logger.exception("looking for the jobs of dead workers failed")
         await asyncio.sleep(RESCUE_EVERY)
+
+
+async def _fail_summaries(session: AsyncSession, job_id: int) -> None:
+    """Say at the summaries themselves that their job was given up."""
+    job = await jobs.get_job(session, job_id)
+    if job.kind == JobKind.SUMMARIZE:
+        await summarizing.give_up_job(session, job.args["summary_ids"], job.error or "Its worker died too often.")

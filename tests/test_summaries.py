@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app import digests, summaries
 from app.archive import import_archive
 from app.ingestion import Tools, ingest
-from app.llm import PaperText, SummariserError, SummaryDraft
+from app.llm import Detail, Made, PaperText, SummariserError
 from app.llm.extractive import ExtractiveSummariser, pick_sentence, split_sentences
 from app.tasks import summarize
 from app.worker import work_off
@@ -39,6 +39,13 @@ Work = Callable[[], Awaitable[None]]
             "It costs $20 and more. It sells for $30 or so. End.",
             ["It costs $20 and more.", "It sells for $30 or so.", "End."],
         ),
+        ("Speed, memory, etc. This is hard.", ["Speed, memory, etc.", "This is hard."]),
+        ("It beats subtask B. We stop.", ["It beats subtask B.", "We stop."]),
+        ("By George B. Moody of the U.S. Navy.", ["By George B. Moody of the U.S. Navy."]),
+        ("There are outliers.We drop them.", ["There are outliers.", "We drop them."]),
+        ("We use Node.Js and numpy.Int here.", ["We use Node.Js and numpy.Int here."]),
+        ("It costs memory. mBERT does not.", ["It costs memory.", "mBERT does not."]),
+        ("Let $$x. Y$$ be. End.", ["Let $$x. Y$$ be.", "End."]),
         ("", []),
         ("   ", []),
     ],
@@ -56,15 +63,45 @@ def test_sentences(text: str, sentences: list[str]) -> None:
             "This work presents PARSE, a parser.",
         ),
         ("A single sentence without any cue", "A single sentence without any cue"),
+        (
+            "This work presents PARSE, a parser. Moreover, we propose a new parser of trees for the parser to par",
+            "This work presents PARSE, a parser.",
+        ),
+        ("One. One. One.", "One."),
     ],
 )
 def test_the_sentence_that_says_what_is_new(abstract: str, picked: str) -> None:
     assert pick_sentence("A Parser", abstract) == picked
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "We show e.g. A. B. C. and $x. Y$ here. ",
+        "we " * 9,
+        "$",
+        "$$a",
+        ". ",
+        ".)",
+        "A.",
+        "x",
+        "((",
+        "\\",
+        "其它。",
+        "We. 1 ",
+        "a.We ",
+    ],
+)
+def test_a_long_text_loses_nothing_and_one_sentence_of_it_is_picked(unit: str) -> None:
+    text = (unit * 100_000)[:100_000]
+    sentences = split_sentences(text)
+    assert "".join("".join(sentences).split()) == "".join(text.split())
+    assert pick_sentence(text, text) in sentences
+
+
 async def test_without_an_abstract_there_is_no_summary_but_a_reason() -> None:
     with pytest.raises(SummariserError, match="no abstract"):
-        await ExtractiveSummariser().summarize(PaperText("2601.95001", "T", None), "en")
+        await ExtractiveSummariser().summarize(PaperText("2601.95001", "T", None), ["en"])
 
 
 async def get(client: httpx.AsyncClient, path: str) -> Any:
@@ -118,10 +155,10 @@ async def test_a_summary_that_arrives_later_makes_a_new_revision(
 class Failing(ExtractiveSummariser):
     """A summariser that refuses one paper."""
 
-    async def summarize(self, paper: PaperText, language: str) -> SummaryDraft:
+    async def summarize(self, paper: PaperText, languages: Sequence[str], detail: Detail = Detail.FULL) -> Made:
         if paper.arxiv_id == "2601.95002":
             raise SummariserError("the model answered nonsense")
-        return await super().summarize(paper, language)
+        return await super().summarize(paper, languages, detail)
 
 
 async def test_a_failed_summary_never_drops_the_paper(
@@ -214,7 +251,7 @@ async def test_a_summary_that_ends_while_a_digest_is_composed_is_not_missed(
         composed = (await digests.compose(session, wanted, tools.summariser)).document
         [summary_id] = await summaries.waiting(session, ["2601.95001"], "zh")
         # The digest has read "pending" and is not committed yet; the summary ends in this very moment.
-        ending = asyncio.create_task(summarize(tools, summary_id=summary_id))
+        ending = asyncio.create_task(summarize(tools, summary_ids=[summary_id]))
         await asyncio.sleep(0.3)
         assert not ending.done()
     assert (await ending)["status"] == "done"

@@ -1,15 +1,25 @@
 """Channels over HTTP."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app import channels, digests
-from app.api.deps import SessionDep
+from app import channels, costs, digests
+from app.api.deps import SessionDep, ToolsDep
 from app.api.digests import RENDERED, FormatName, rendered
 from app.api.fields import Language
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import ChannelCreate, ChannelRead, Page
+from app.api.schemas import (
+    ChannelCreate,
+    ChannelPreview,
+    ChannelPreviewRead,
+    ChannelRead,
+    DayPreview,
+    EstimateRead,
+    Page,
+)
+from app.arxiv import calendar, taxonomy
 from app.channels import NewChannel
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
@@ -41,6 +51,24 @@ async def create_channel(body: ChannelCreate, response: Response, session: Sessi
     channel = await channels.create_channel(session, new)
     response.headers["Location"] = f"/v1/channels/{channel.slug}"
     return ChannelRead.of(channel)
+
+
+@router.post("/preview", summary="Say what a channel would have given, and cost")
+async def preview_channel(body: ChannelPreview, session: SessionDep, tools: ToolsDep) -> ChannelPreviewRead:
+    """From what is stored; nothing is created or called."""
+    categories = [taxonomy.canonical(name) for name in body.categories]
+    names = sorted({name for category in categories for name in taxonomy.names_or_same(category)})
+    today = calendar.batch_date(tools.now())
+    by_day = await costs.announced(session, names, body.announce_types, today - timedelta(days=body.days - 1), today)
+    ids = list(dict.fromkeys(arxiv_id for day in by_day.values() for arxiv_id in day))
+    languages = [body.language] if body.language else list(tools.settings.languages)
+    lacking = await costs.lacking(session, ids, languages, tools.summariser.origin)
+    return ChannelPreviewRead(
+        days=[DayPreview(announced_on=day, papers=len(found)) for day, found in by_day.items()],
+        papers=len(ids),
+        summarized=len(ids) - len(lacking),
+        estimate=EstimateRead.of(await costs.estimate(session, lacking, languages, tools.summariser)),
+    )
 
 
 @router.get("/{slug}", summary="Get one channel")

@@ -2,13 +2,34 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 
 from app import jobs
 from app.api.deps import SessionDep
-from app.api.schemas import JobRead
+from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.schemas import JobRead, Page
+from app.jobs import JobFilter, JobKind, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.get("", summary="List jobs")
+async def list_jobs(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    kind: JobKind | None = None,
+    status: JobStatus | None = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[JobRead]:
+    """Newest first. How many summaries wait, and why, is at `GET /v1/backlog`."""
+    query = ["jobs", kind, status]
+    wanted = JobFilter(kind, status)
+    rows, key = await jobs.list_jobs(session, wanted, limit=limit, before=decode(cursor, query, NUMBER))
+    next_cursor = encode(key, query)
+    link_next(request, response, next_cursor)
+    return Page[JobRead](items=[JobRead.of(row) for row in rows], next_cursor=next_cursor)
 
 
 @router.get("/{id}", summary="Get one job")

@@ -13,13 +13,13 @@ from app.cli.common import (
     Output,
     Style,
     app,
-    bar,
     err,
     open_work,
     run_to_end,
     settings_of,
     write,
 )
+from app.cli.summaries import make_summaries
 from app.errors import ZhaiyaoError
 
 
@@ -91,16 +91,15 @@ def digest(
     check_format(format, style)
 
     async def run() -> Any:
-        async with open_work(settings) as (tools, _):
-            return await _compose(tools, channel, day.date() if day else None, language)
+        async with open_work(settings) as (tools, url):
+            return await _compose(tools, url, channel, day.date() if day else None, language)
 
     write(run_to_end(run()), format, style, output)
 
 
-async def _compose(tools: Any, channel: str, day: date | None, language: str | None) -> Any:
-    from app import digests, summaries
+async def _compose(tools: Any, url: str, channel: str, day: date | None, language: str | None) -> Any:
+    from app import digests
     from app.arxiv.calendar import batch_date
-    from app.tasks import summarize
 
     async with tools.database.transaction() as session:
         wanted = await digests.channel_digest(
@@ -113,12 +112,7 @@ async def _compose(tools: Any, channel: str, day: date | None, language: str | N
             today=batch_date(tools.now()),
         )
         document = (await digests.compose(session, wanted, tools.summariser)).document
-        waiting = await summaries.waiting(session, [item.arxiv_id for item in document.items], wanted.language)
-    if not waiting:
-        return document
-    with bar("summarising", len(waiting)) as advance:
-        for done, summary_id in enumerate(waiting, 1):
-            await summarize(tools, summary_id=summary_id)
-            advance(done)
+    papers = [item.arxiv_id for item in document.items]
+    await make_summaries(tools, url, papers, [wanted.language])
     async with tools.database.transaction() as session:
         return (await digests.compose(session, wanted, tools.summariser)).document

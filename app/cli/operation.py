@@ -2,9 +2,12 @@
 
 import asyncio
 import json
-from typing import Any
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from app.cli.common import (
     Json,
@@ -22,7 +25,10 @@ from app.errors import ZhaiyaoError
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    call: Annotated[bool, typer.Option(help="Make one real call of each configured language model.")] = True,
+) -> None:
     """Show the settings, secrets masked, and say whether everything that the service needs is there."""
     settings = settings_of()
     shown: dict[str, Any] = {
@@ -33,40 +39,67 @@ def doctor(as_json: Json = False) -> None:
         if settings.contact
         else ["ZHAIYAO_CONTACT is not set: arXiv asks whom to write to (mailto:you@example.org)."]
     )
+    if not settings.llm_model:
+        problems.append("ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.")
 
-    async def check() -> str:
+    async def check() -> tuple[str, list[Any]]:
         from app.db import Database
-        from app.resources import open_database_url
+        from app.resources import open_database_url, open_tools
+        from app.summarizing import try_models
 
         async with open_database_url(settings, progress=say) as url:
             database = Database(url)
             try:
                 await database.check_schema()
             except ZhaiyaoError as error:
-                return error.detail
+                return error.detail, []
             finally:
                 await database.close()
-        return ""
+            if not (settings.llm_model and call):
+                return "", []
+            async with open_tools(settings, url) as tools:
+                return "", await try_models(tools)
 
-    fault = run_to_end(check())
+    fault, trials = run_to_end(check())
     if as_json:
-        print(json.dumps({"settings": shown, "warnings": problems, "error": fault or None}, ensure_ascii=False))
+        report = {
+            "settings": shown,
+            "warnings": problems,
+            "error": fault or None,
+            "models": [asdict(one) for one in trials],
+        }
+        print(json.dumps(report, ensure_ascii=False))
     else:
         for name, value in shown.items():
             print(f"{name}={value}")
         for problem in problems:
             err.print(f"warning: {problem}", soft_wrap=True)
         err.print(f"zhaiyao: {fault}" if fault else "The database answers and its schema is current.", soft_wrap=True)
-    if fault:
+        for trial in trials:
+            err.print(_say_trial(trial), soft_wrap=True)
+    if fault or any(trial.problem for trial in trials):
         raise typer.Exit(1)
+
+
+def _say_trial(trial: Any) -> str:
+    who = f"{trial.model} at {trial.provider}"
+    if trial.problem:
+        return f"zhaiyao: {who} gave no summary: {trial.problem}"
+    cost = "price unknown" if trial.cost is None else f"${trial.cost:.6f}"
+    return (
+        f"{who} answers by {trial.mode} in {trial.seconds:.1f} s: {trial.input_tokens} tokens in, "
+        f"{trial.output_tokens} out, {cost}."
+    )
 
 
 def _show(name: str, value: Any) -> str:
     if name == "database_url":
         return mask(value.get_secret_value()) if value else "(embedded, in the data directory)"
-    if name == "arxiv_interval":
+    if isinstance(value, timedelta):
         return f"{value.total_seconds():g}"
-    return ",".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    if isinstance(value, SecretStr):
+        return "***"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
 
 
 @app.command()

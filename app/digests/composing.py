@@ -19,11 +19,10 @@ from app.channels import get_channel, listing_names
 from app.digests.stored import ITEM, RECEIPT, build_document
 from app.digests.wanted import Wanted
 from app.errors import ListingNotRead, UnknownPapers
-from app.llm import Summariser
 from app.models import Digest, DigestItem, DigestRevision, Listing, ListingState, Paper, PaperEntry, SummaryStatus
 from app.render import document
 from app.render.document import DigestDocument, Receipt
-from app.summaries import Current
+from app.summaries import Current, Maker
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Selection:
     incomplete: tuple[document.IncompleteListing, ...] = ()
 
 
-async def compose(session: AsyncSession, wanted: Wanted, summariser: Summariser) -> Composed:
+async def compose(session: AsyncSession, wanted: Wanted, summariser: Maker) -> Composed:
     """Create a digest, or bring it up to date, and ask for the summaries that it lacks.
 
     Raises ``UnknownPapers`` or ``ListingNotRead``; nothing is stored then.

@@ -1,0 +1,134 @@
+"""Summaries over HTTP: asked for, written by hand, and how the making of them stands."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from app import calls, papers, summaries, summarizing
+from app.api.deps import SessionDep, ToolsDep
+from app.api.fields import Language
+from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.schemas import (
+    BacklogRead,
+    JobRead,
+    Page,
+    Resumed,
+    SpendingRead,
+    SummaryCreate,
+    SummaryRead,
+    SummaryWrite,
+)
+from app.arxiv import ids
+from app.calls import Spent
+from app.jobs import get_job
+from app.models import SummaryOrigin, SummaryStatus
+from app.summaries import HumanText, SummaryFilter
+
+router = APIRouter(prefix="/v1", tags=["summaries"])
+
+
+@router.get("/papers/{arxiv_id:path}/summaries", summary="List a paper's summaries")
+async def list_paper_summaries(
+    arxiv_id: str, session: SessionDep, language: Annotated[Language | None, Query()] = None
+) -> Page[SummaryRead]:
+    """All of them, by language, the newest first: of several models, imported, extracted, written by hand."""
+    paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
+    rows = await summaries.list_summaries(session, paper.arxiv_id, language)
+    return Page[SummaryRead](items=[SummaryRead.of(row, paper) for row in rows], next_cursor=None)
+
+
+@router.post(
+    "/papers/{arxiv_id:path}/summaries",
+    summary="Ask for a summary",
+    response_model=SummaryRead,
+    responses={202: {"model": JobRead, "description": "It is being made: the job that does it"}},
+)
+async def ask_for_summary(
+    arxiv_id: str, body: SummaryCreate, session: SessionDep, tools: ToolsDep
+) -> SummaryRead | JSONResponse:
+    """200 with the summary, if there is one of the present text; otherwise 202 with its job.
+
+    Whoever asks while it is being made gets the job that runs already. One that failed is tried again.
+    """
+    language = body.language or tools.settings.languages[0]
+    paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
+    found = await summaries.ask(session, paper, language, tools.summariser)
+    if not isinstance(found, int):
+        return SummaryRead.of(found, paper)
+    job = JobRead.of(await get_job(session, found))
+    return JSONResponse(job.model_dump(mode="json"), 202, headers={"Location": f"/v1/jobs/{found}"})
+
+
+@router.put("/papers/{arxiv_id:path}/summaries/{language}", summary="Write a summary by hand")
+async def write_summary(
+    arxiv_id: str, language: Language, body: SummaryWrite, response: Response, session: SessionDep
+) -> SummaryRead:
+    """It wins over every other one until it is released, even when the paper changes (then it is marked stale)."""
+    paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
+    summary, created = await summaries.put_text(session, paper, language, HumanText(**body.model_dump()))
+    await summarizing.refresh_digests(session, paper.arxiv_id)
+    response.status_code = 201 if created else 200
+    return SummaryRead.of(summary, paper)
+
+
+@router.delete("/papers/{arxiv_id:path}/summaries/{language}", status_code=204, summary="Release a summary by hand")
+async def release_summary(arxiv_id: str, language: Language, session: SessionDep) -> None:
+    """The text stays stored; from now on the other summaries speak for the paper again."""
+    canonical = ids.parse(arxiv_id).id
+    await summaries.release_text(session, canonical, language)
+    await summarizing.refresh_digests(session, canonical)
+
+
+@router.get("/summaries", summary="List summaries")
+async def list_summaries(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    status: SummaryStatus | None = None,
+    origin: SummaryOrigin | None = None,
+    language: Annotated[Language | None, Query()] = None,
+    reason: Annotated[str | None, Query(max_length=40, description="Why it waits or failed")] = None,
+    check: Annotated[str | None, Query(max_length=40, description="A check that noticed something")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[SummaryRead]:
+    """Newest first, as they were asked for."""
+    wanted = SummaryFilter(status, origin, language, reason, check)
+    query = ["summaries", status, origin, language, reason, check]
+    rows, key = await summaries.find_summaries(session, wanted, limit=limit, before=decode(cursor, query, NUMBER))
+    next_cursor = encode(key, query)
+    link_next(request, response, next_cursor)
+    return Page[SummaryRead](items=[SummaryRead.of(row, paper) for row, paper in rows], next_cursor=next_cursor)
+
+
+@router.get("/backlog", summary="What is still to be summarised")
+async def get_backlog(session: SessionDep, tools: ToolsDep) -> BacklogRead:
+    """Counts by status and reason, the rate, when all will be done at that rate, and what was spent."""
+    spent = await calls.spent(session)
+    settings = tools.settings
+    return BacklogRead.of(
+        await summaries.backlog(session),
+        _spending(spent.day, float(settings.llm_budget_day) if settings.llm_budget_day is not None else None),
+        _spending(spent.month, float(settings.llm_budget_month) if settings.llm_budget_month is not None else None),
+    )
+
+
+def _spending(spent: Spent, budget: float | None) -> SpendingRead:
+    return SpendingRead(
+        calls=spent.calls,
+        input_tokens=spent.input_tokens,
+        output_tokens=spent.output_tokens,
+        cost=float(spent.cost),
+        budget=budget,
+    )
+
+
+@router.post("/backlog/resume", summary="Go on after a repair")
+async def resume(
+    session: SessionDep,
+    retry_failed: Annotated[bool, Query(description="Try failed summaries again, too")] = False,
+) -> Resumed:
+    """Models that were stopped (a wrong key, no credit) are tried at once, and so is everything that waits."""
+    retried = await summaries.retry_failed(session) if retry_failed else 0
+    return Resumed(woken=await calls.resume(session), retried=retried)

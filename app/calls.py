@@ -1,0 +1,365 @@
+"""Calls of language models: who may call now, what was used, and how each model stands, for all workers together.
+
+Limits hold in the database: a call is a row that reserves its tokens and money before it is made. Taking a place is one
+short transaction under a lock; nothing is held while the model works.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.llm import CallFailed, Detail, Expected, Mode, Trouble
+from app.models import Call, CallOutcome, ModelState
+
+SAVING_FROM = Decimal("0.8")
+"""From this share of a budget on only titles and sentences are asked for; at the whole of it everything waits."""
+
+SHORT_WAIT = timedelta(seconds=0.1)
+_LONGEST_REST = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What all workers together may do; None is without limit. Money is US dollars, days and months are UTC's."""
+
+    concurrency: int
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    budget_day: Decimal | None
+    budget_month: Decimal | None
+    timeout: timedelta
+    probe_interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Leave to make one call: of the model with this index, asking for so much, in this mode."""
+
+    call_id: int
+    model: int
+    mode: Mode
+    detail: Detail
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """No call now: why, as a stable word and a sentence, and when to ask again."""
+
+    until: datetime
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How spending and rate stand at a moment."""
+
+    now: datetime
+    running: int
+    started: int
+    tokens: int
+    oldest: datetime | None
+    spent_day: Decimal
+    spent_month: Decimal
+
+
+_STANDING = text(
+    """
+    SELECT clock_timestamp() AS now, count(*) FILTER (WHERE outcome = 'running') AS running,
+           count(*) FILTER (WHERE recent) AS started,
+           coalesce(sum(input_tokens + output_tokens) FILTER (WHERE recent), 0) AS tokens,
+           min(started_at) FILTER (WHERE recent) AS oldest,
+           coalesce((SELECT cost FROM spendings WHERE spent_on = (now() AT TIME ZONE 'UTC')::date), 0)
+               + coalesce(sum(cost) FILTER (WHERE outcome = 'running'), 0) AS spent_day,
+           coalesce((SELECT sum(cost) FROM spendings
+                     WHERE spent_on >= date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)
+               + coalesce(sum(cost) FILTER (WHERE outcome = 'running'), 0) AS spent_month
+    FROM (SELECT *, started_at > clock_timestamp() - interval '1 minute' AS recent FROM calls
+          WHERE started_at > clock_timestamp() - CAST(:window AS interval)) AS call
+    """
+)
+
+
+async def standing(session: AsyncSession, limits: Limits) -> Standing:
+    """How many calls run and were begun within a minute, and what was spent."""
+    # A call that has run for longer than two time-outs was made by a worker that died.
+    window = max(2 * limits.timeout, timedelta(minutes=1))
+    row = (await session.execute(_STANDING, {"window": window})).one()
+    return Standing(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the calls of a period used; money in US dollars."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Spendings:
+    """What was used today and this month (UTC)."""
+
+    day: Spent
+    month: Spent
+
+
+async def spent(session: AsyncSession) -> Spendings:
+    """What was used today and this month; calls that are running are not in it yet."""
+    query = text(
+        """
+        SELECT coalesce(sum(calls), 0)::bigint, coalesce(sum(input_tokens), 0)::bigint,
+               coalesce(sum(output_tokens), 0)::bigint, coalesce(sum(cost), 0)
+        FROM spendings WHERE spent_on >= date_trunc(:period, now() AT TIME ZONE 'UTC')::date
+        """
+    )
+    periods = [Spent(*(await session.execute(query, {"period": period})).one()) for period in ("day", "month")]
+    return Spendings(*periods)
+
+
+async def take_place(
+    session: AsyncSession,
+    models: Sequence[str],
+    expected: Mapping[Detail, Sequence[Expected]],
+    summary_ids: Sequence[int],
+    arxiv_id: str | None,
+    providers: Sequence[tuple[str, str]],
+    limits: Limits,
+    avoid: int | None = None,
+) -> Place | Wait:
+    """A place for one call, of the first model that can be asked now; ``avoid`` is one that just failed.
+
+    ``expected`` says for each detail and model what the call would use; ``providers`` has each one's (model, provider).
+    """
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('calls'))"))
+    at = await standing(session, limits)
+    states = {row.name: row for row in await session.scalars(select(ModelState).where(ModelState.name.in_(models)))}
+    chosen = _choose(models, states, at.now, avoid)
+    if isinstance(chosen, Wait):
+        return chosen
+    detail = _affordable(at, limits, {detail: costs[chosen].cost or 0 for detail, costs in expected.items()})
+    if isinstance(detail, Wait):
+        return detail
+    wants = expected[detail][chosen]
+    full = _full(at, limits, wants.input_tokens + wants.output_tokens)
+    if full is not None:
+        return full
+    state = states.get(models[chosen])
+    if state is not None and state.stopped_at is not None:
+        # This call tries whether it was repaired; the others wait for what comes of it.
+        state.rest_until = at.now + limits.probe_interval
+    call = Call(
+        summary_ids=list(summary_ids),
+        arxiv_id=arxiv_id,
+        model=providers[chosen][0],
+        provider=providers[chosen][1],
+        started_at=at.now,
+        outcome=CallOutcome.RUNNING,
+        input_tokens=wants.input_tokens,
+        output_tokens=wants.output_tokens,
+        cost=Decimal(str(wants.cost or 0)),
+    )
+    session.add(call)
+    await session.flush()
+    mode = Mode(state.mode) if state is not None and state.mode else Mode.JSON_SCHEMA
+    return Place(call.id, chosen, mode, detail)
+
+
+def _affordable(at: Standing, limits: Limits, costs: Mapping[Detail, float]) -> Detail | Wait:
+    """How much may be asked for at what was spent and this call would cost: all, then titles and sentences only, then
+    nothing until the next day or month, so that a digest has the original abstract alone.
+    """
+    detail = Detail.FULL
+    for budget, spent, name, until in (
+        (limits.budget_month, at.spent_month, "month", _next_month(at.now)),
+        (limits.budget_day, at.spent_day, "day", _next_day(at.now)),
+    ):
+        if budget is None:
+            continue
+        left = budget - spent
+        if left <= 0 or Decimal(str(costs[Detail.BRIEF])) > left:
+            return Wait(until, "budget", f"The {name}'s budget of ${budget} is spent (${spent:.4f}).")
+        if spent >= budget * SAVING_FROM or Decimal(str(costs[Detail.FULL])) > left:
+            detail = Detail.BRIEF
+    return detail
+
+
+def _next_day(now: datetime) -> datetime:
+    return (now.astimezone(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _next_month(now: datetime) -> datetime:
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def _choose(models: Sequence[str], states: Mapping[str, ModelState], now: datetime, avoid: int | None) -> int | Wait:
+    """The first model that does not rest; the one to avoid only if there is no other."""
+    ready = [
+        number for number, name in enumerate(models) if name not in states or (states[name].rest_until or now) <= now
+    ]
+    if ready:
+        return next((number for number in ready if number != avoid), ready[0])
+    soonest = min((states[name] for name in models), key=lambda state: state.rest_until or now)
+    return Wait(soonest.rest_until or now, soonest.reason or "resting", soonest.detail or "The model rests.")
+
+
+def _full(at: Standing, limits: Limits, tokens: int) -> Wait | None:
+    """Why a call would be one too many, if it would."""
+    if at.running >= limits.concurrency:
+        return Wait(at.now + SHORT_WAIT, "concurrency", f"{limits.concurrency} calls run at a time.")
+    next_minute = (at.oldest or at.now) + timedelta(minutes=1)
+    if limits.requests_per_minute is not None and at.started >= limits.requests_per_minute:
+        return Wait(next_minute, "requests_per_minute", f"{limits.requests_per_minute} calls a minute are allowed.")
+    if limits.tokens_per_minute is not None and at.started and at.tokens + tokens > limits.tokens_per_minute:
+        return Wait(next_minute, "tokens_per_minute", f"{limits.tokens_per_minute} tokens a minute are allowed.")
+    return None
+
+
+async def begin_call(session: AsyncSession, model: str, provider: str) -> int:
+    """A call outside the limits, such as a trial; returns its number."""
+    call = Call(
+        summary_ids=[],
+        arxiv_id=None,
+        model=model,
+        provider=provider,
+        outcome=CallOutcome.RUNNING,
+        input_tokens=0,
+        output_tokens=0,
+    )
+    session.add(call)
+    await session.flush()
+    return call.id
+
+
+async def end_call(
+    session: AsyncSession,
+    call_id: int,
+    outcome: CallOutcome,
+    *,
+    tokens: tuple[int, int] = (0, 0),
+    cost: float | None = None,
+    detail: str | None = None,
+) -> None:
+    """Write down what a call used, and how it ended."""
+    values: dict[str, Any] = {
+        "outcome": outcome,
+        "input_tokens": tokens[0],
+        "output_tokens": tokens[1],
+        "cost": Decimal(str(cost or 0)),
+        "detail": detail,
+    }
+    await session.execute(
+        update(Call).where(Call.id == call_id).values(finished_at=text("clock_timestamp()"), **values)
+    )
+    await session.execute(_SPEND, {"calls": 1, "input": tokens[0], "output": tokens[1], "cost": values["cost"]})
+
+
+_SPEND = text(
+    """
+    INSERT INTO spendings AS old (spent_on, calls, input_tokens, output_tokens, cost)
+    VALUES ((now() AT TIME ZONE 'UTC')::date, :calls, :input, :output, CAST(:cost AS numeric))
+    ON CONFLICT (spent_on) DO UPDATE SET calls = old.calls + excluded.calls,
+        input_tokens = old.input_tokens + excluded.input_tokens,
+        output_tokens = old.output_tokens + excluded.output_tokens, cost = old.cost + excluded.cost
+    """
+)
+
+_LOSE = text(
+    """
+    UPDATE calls SET outcome = 'lost', finished_at = clock_timestamp(), detail = 'Its worker died; what it had reserved counts.'
+    WHERE outcome = 'running' AND summary_ids && CAST(:ids AS bigint[])
+    RETURNING input_tokens, output_tokens, cost
+    """
+)
+
+
+async def lose_calls(session: AsyncSession, summary_ids: Sequence[int]) -> int:
+    """Give up the calls of these summaries that are still running: their worker is dead, or they would not begin anew."""
+    lost = (await session.execute(_LOSE, {"ids": list(summary_ids)})).all()
+    for input_tokens, output_tokens, cost in lost:
+        await session.execute(_SPEND, {"calls": 1, "input": input_tokens, "output": output_tokens, "cost": cost})
+    return len(lost)
+
+
+async def model_answered(session: AsyncSession, name: str, mode: Mode, rest: timedelta | None) -> bool:
+    """Record that a model answers, in this mode; True if it had been stopped, so that what waits for it may go on."""
+    row = (await session.execute(_ANSWERED, {"name": name, "mode": mode, "rest": rest})).one_or_none()
+    return row is not None and row.was_stopped
+
+
+# A healthy model's row is written only when something about it changes: calls would queue up at its lock.
+_ANSWERED = text(
+    """
+    WITH before AS (SELECT stopped_at FROM model_states WHERE name = :name)
+    INSERT INTO model_states AS old (name, mode, rest_until)
+    VALUES (:name, :mode, clock_timestamp() + CAST(:rest AS interval))
+    ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, failures = 0, stopped_at = NULL,
+        -- A call that was under way before the endpoint asked for a rest does not end that rest.
+        rest_until = CASE WHEN old.stopped_at IS NULL THEN greatest(old.rest_until, excluded.rest_until)
+                          ELSE excluded.rest_until END
+    WHERE old.mode IS DISTINCT FROM excluded.mode OR old.failures > 0 OR old.stopped_at IS NOT NULL
+        OR excluded.rest_until IS NOT NULL
+    RETURNING coalesce((SELECT stopped_at IS NOT NULL FROM before), false) AS was_stopped
+    """
+)
+
+
+async def model_failed(session: AsyncSession, name: str, error: CallFailed, limits: Limits, delay: timedelta) -> None:
+    """Record a failure of a model's endpoint: it rests as long as it asked for, longer each time, or until it is repaired."""
+    if error.trouble == Trouble.UNSUPPORTED:
+        return
+    state = await session.get(ModelState, name, with_for_update=True)
+    if state is None:
+        state = ModelState(name=name, failures=0)
+        session.add(state)
+    now = await session.scalar(text("SELECT clock_timestamp()"))
+    assert now is not None
+    state.failures = (state.failures or 0) + 1
+    state.reason, state.detail = error.reason, error.detail
+    if error.trouble == Trouble.STOPPED:
+        state.stopped_at = state.stopped_at or now
+        state.rest_until = now + limits.probe_interval
+    elif error.reason == "rate_limited" or error.retry_after is not None or state.failures >= 2 * limits.concurrency:
+        rest = error.retry_after if error.retry_after is not None else growing(delay, min(state.failures, 6))
+        state.rest_until = max(state.rest_until or now, now + min(rest, _LONGEST_REST))
+
+
+def growing(delay: timedelta, failures: int) -> timedelta:
+    """A delay that doubles with each failure, up to ten minutes, with up to half of it more or less by chance."""
+    chance: float = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+    return min(delay * 2.0 ** min(failures, 12), timedelta(minutes=10)) * chance
+
+
+async def set_mode(session: AsyncSession, name: str, mode: Mode) -> None:
+    """Remember how a model has to be asked for JSON."""
+    statement = text(
+        "INSERT INTO model_states (name, mode) VALUES (:name, :mode) ON CONFLICT (name) DO UPDATE SET mode = excluded.mode"
+    )
+    await session.execute(statement, {"name": name, "mode": mode})
+
+
+async def resume(session: AsyncSession) -> int:
+    """Forget that models rest or are stopped, and let every summary that waits try at once; returns how many do."""
+    await session.execute(update(ModelState).values(rest_until=None, stopped_at=None, failures=0))
+    return await wake(session)
+
+
+async def wake(session: AsyncSession) -> int:
+    """Let every summary that waits for its time try now."""
+    await session.execute(text("UPDATE summaries SET retry_at = NULL WHERE status = 'pending' AND retry_at > now()"))
+    woken = text(
+        """
+        UPDATE procrastinate_jobs SET scheduled_at = now()
+        WHERE task_name = 'summarize' AND status = 'todo' AND scheduled_at > now() RETURNING id
+        """
+    )
+    return len((await session.execute(woken)).all())

@@ -1,0 +1,97 @@
+"""What summaries that are still to be made would cost: papers, tokens, money. Nothing is called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import among
+from app.llm import Detail, PaperText, Summariser, is_chain
+from app.models import Paper
+
+if TYPE_CHECKING:
+    from app.llm.chain import ModelChain
+
+SAMPLE = 500
+"""Papers whose texts are looked at; more are taken to be like them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """For so many papers in these languages; ``cost`` in US dollars, None where no price is known (0 without a model)."""
+
+    papers: int
+    languages: tuple[str, ...]
+    model: str | None
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+
+
+_LACKING = text(
+    """
+    SELECT DISTINCT paper.arxiv_id FROM papers AS paper CROSS JOIN unnest(CAST(:languages AS text[])) AS lang(language)
+    WHERE paper.arxiv_id = ANY(:arxiv_ids) AND NOT EXISTS (
+        SELECT 1 FROM summaries AS have
+        WHERE have.arxiv_id = paper.arxiv_id AND have.language = lang.language AND have.status = 'done'
+          AND (have.abstract_hash = paper.abstract_hash
+               OR coalesce(have.paper_version, 1) = coalesce(paper.version, 1))
+          AND have.released_at IS NULL
+          AND (have.origin IN ('human', 'llm', 'imported') OR have.origin = :origin))
+    ORDER BY paper.arxiv_id DESC
+    """
+)
+
+
+async def lacking(session: AsyncSession, arxiv_ids: Sequence[str], languages: Sequence[str], origin: str) -> list[str]:
+    """Those of these papers that lack a summary in one of the languages, newest first."""
+    parameters = {"arxiv_ids": list(arxiv_ids), "languages": list(languages), "origin": origin}
+    return list(await session.scalars(_LACKING, parameters))
+
+
+async def estimate(
+    session: AsyncSession, arxiv_ids: Sequence[str], languages: Sequence[str], summariser: "Summariser | ModelChain"
+) -> Estimate:
+    """What the summaries of these papers would use, all languages of a paper in one call."""
+    if not is_chain(summariser):
+        return Estimate(len(arxiv_ids), tuple(languages), None, 0, 0, 0, 0.0)
+    sample = list(arxiv_ids[:: max(len(arxiv_ids) // SAMPLE, 1)])
+    papers = list(await session.scalars(select(Paper).where(among(Paper.arxiv_id, sample))))
+    model = summariser.models[0]
+    expected = [
+        summariser.expect(
+            model,
+            PaperText(paper.arxiv_id, paper.title, paper.abstract, tuple(paper.categories)),
+            languages,
+            Detail.FULL,
+        )
+        for paper in papers
+    ]
+    factor = len(arxiv_ids) / len(papers) if papers else 0
+    input_tokens = round(factor * sum(one.input_tokens for one in expected))
+    output_tokens = round(factor * sum(one.output_tokens for one in expected))
+    cost = summariser.cost(model, input_tokens, output_tokens)
+    return Estimate(
+        len(arxiv_ids), tuple(languages), summariser.model, len(arxiv_ids), input_tokens, output_tokens, cost
+    )
+
+
+_ANNOUNCED = text(
+    """
+    SELECT announced_on, array_agg(DISTINCT arxiv_id) AS arxiv_ids FROM announcements
+    WHERE category = ANY(:names) AND announce_type = ANY(:types) AND announced_on BETWEEN :from AND :to
+    GROUP BY announced_on ORDER BY announced_on DESC
+    """
+)
+
+
+async def announced(
+    session: AsyncSession, names: Sequence[str], types: Sequence[str], from_: date, to: date
+) -> dict[date, list[str]]:
+    """The papers that these categories announced as one of these types, by day, the newest first."""
+    parameters = {"names": list(names), "types": list(types), "from": from_, "to": to}
+    return {day: list(arxiv_ids) for day, arxiv_ids in await session.execute(_ANNOUNCED, parameters)}

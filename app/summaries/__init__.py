@@ -1,0 +1,42 @@
+"""Summaries: which are wanted, how far each has come, and which of several speaks for a paper.
+
+"Once only" is the unique index on (paper, abstract, language, origin, model, prompt version): a wanted summary is a row
+with status ``pending``, and whoever inserts it enqueues its job in the same transaction.
+"""
+
+from app.summaries.backlog import Backlog, backlog, count, hurry
+from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries
+from app.summaries.human import HumanText, put_text, release_text
+from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, request, retry, retry_failed
+from app.summaries.working import Provenance, Task, begin, fail, finish, hold_still, put_off, waiting
+
+__all__ = [
+    "Backlog",
+    "Current",
+    "HumanText",
+    "Maker",
+    "Provenance",
+    "SummaryFilter",
+    "Task",
+    "adopt_orphans",
+    "ask",
+    "backlog",
+    "begin",
+    "count",
+    "current",
+    "fail",
+    "find_summaries",
+    "finish",
+    "hold_still",
+    "hurry",
+    "is_stale",
+    "job_for",
+    "list_summaries",
+    "put_off",
+    "put_text",
+    "release_text",
+    "request",
+    "retry",
+    "retry_failed",
+    "waiting",
+]

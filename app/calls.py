@@ -36,6 +36,11 @@ class Limits:
     timeout: timedelta
     probe_interval: timedelta
 
+    @property
+    def has_budget(self) -> bool:
+        """Whether money is limited: only then anything but whole summaries is asked for."""
+        return self.budget_day is not None or self.budget_month is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -49,8 +54,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No call now: why, as a stable word and a sentence, and when to ask again."""
+    """No call now, by the database's clock: why, as a stable word and a sentence, and when to ask again."""
 
+    now: datetime
     until: datetime
     reason: str
     detail: str
@@ -69,8 +75,7 @@ class Standing:
     spent_month: Decimal
 
 
-_STANDING = text(
-    """
+_STANDING = """
     SELECT clock_timestamp() AS now, count(*) FILTER (WHERE outcome = 'running') AS running,
            count(*) FILTER (WHERE recent) AS started,
            coalesce(sum(input_tokens + output_tokens) FILTER (WHERE recent), 0) AS tokens,
@@ -81,16 +86,18 @@ _STANDING = text(
                      WHERE spent_on >= date_trunc('month', now() AT TIME ZONE 'UTC')::date), 0)
                + coalesce(sum(cost) FILTER (WHERE outcome = 'running'), 0) AS spent_month
     FROM (SELECT *, started_at > clock_timestamp() - interval '1 minute' AS recent FROM calls
-          WHERE started_at > clock_timestamp() - CAST(:window AS interval)) AS call
+          WHERE started_at > clock_timestamp() - CAST(:window AS interval) {only}) AS call
     """
-)
+_STANDING_WITH_RATES = text(_STANDING.format(only=""))
+_STANDING_WITHOUT = text(_STANDING.format(only="AND outcome = 'running'"))
 
 
 async def standing(session: AsyncSession, limits: Limits) -> Standing:
-    """How many calls run and were begun within a minute, and what was spent."""
+    """How many calls run and were begun within a minute (looked up only where that is limited), and what was spent."""
     # A call that has run for longer than two time-outs was made by a worker that died.
     window = max(2 * limits.timeout, timedelta(minutes=1))
-    row = (await session.execute(_STANDING, {"window": window})).one()
+    has_rates = limits.requests_per_minute is not None or limits.tokens_per_minute is not None
+    row = (await session.execute(_STANDING_WITH_RATES if has_rates else _STANDING_WITHOUT, {"window": window})).one()
     return Standing(*row)
 
 
@@ -186,7 +193,7 @@ def _affordable(at: Standing, limits: Limits, costs: Mapping[Detail, float]) -> 
             continue
         left = budget - spent
         if left <= 0 or Decimal(str(costs[Detail.BRIEF])) > left:
-            return Wait(until, "budget", f"The {name}'s budget of ${budget} is spent (${spent:.4f}).")
+            return Wait(at.now, until, "budget", f"The {name}'s budget of ${budget} is spent (${spent:.4f}).")
         if spent >= budget * SAVING_FROM or Decimal(str(costs[Detail.FULL])) > left:
             detail = Detail.BRIEF
     return detail
@@ -209,18 +216,22 @@ def _choose(models: Sequence[str], states: Mapping[str, ModelState], now: dateti
     if ready:
         return next((number for number in ready if number != avoid), ready[0])
     soonest = min((states[name] for name in models), key=lambda state: state.rest_until or now)
-    return Wait(soonest.rest_until or now, soonest.reason or "resting", soonest.detail or "The model rests.")
+    return Wait(now, soonest.rest_until or now, soonest.reason or "resting", soonest.detail or "The model rests.")
 
 
 def _full(at: Standing, limits: Limits, tokens: int) -> Wait | None:
     """Why a call would be one too many, if it would."""
     if at.running >= limits.concurrency:
-        return Wait(at.now + SHORT_WAIT, "concurrency", f"{limits.concurrency} calls run at a time.")
+        return Wait(at.now, at.now + SHORT_WAIT, "concurrency", f"{limits.concurrency} calls run at a time.")
     next_minute = (at.oldest or at.now) + timedelta(minutes=1)
     if limits.requests_per_minute is not None and at.started >= limits.requests_per_minute:
-        return Wait(next_minute, "requests_per_minute", f"{limits.requests_per_minute} calls a minute are allowed.")
+        return Wait(
+            at.now, next_minute, "requests_per_minute", f"{limits.requests_per_minute} calls a minute are allowed."
+        )
     if limits.tokens_per_minute is not None and at.started and at.tokens + tokens > limits.tokens_per_minute:
-        return Wait(next_minute, "tokens_per_minute", f"{limits.tokens_per_minute} tokens a minute are allowed.")
+        return Wait(
+            at.now, next_minute, "tokens_per_minute", f"{limits.tokens_per_minute} tokens a minute are allowed."
+        )
     return None
 
 
@@ -249,18 +260,46 @@ async def end_call(
     cost: float | None = None,
     detail: str | None = None,
 ) -> None:
-    """Write down what a call used, and how it ended."""
+    """Write down what a call used, and how it ended: the last thing in a transaction, because all calls of a day share the
+    row of its spending.
+    """
     values: dict[str, Any] = {
+        "id": call_id,
         "outcome": outcome,
-        "input_tokens": tokens[0],
-        "output_tokens": tokens[1],
+        "input": tokens[0],
+        "output": tokens[1],
         "cost": Decimal(str(cost or 0)),
         "detail": detail,
     }
-    await session.execute(
-        update(Call).where(Call.id == call_id).values(finished_at=text("clock_timestamp()"), **values)
+    await session.execute(_END, values)
+
+
+# A call that was given up as lost, and whose worker lives after all, has been counted: what it had reserved is given back.
+_END = text(
+    """
+    WITH call AS (
+        SELECT id, outcome = 'lost' AS lost, input_tokens, output_tokens, cost FROM calls WHERE id = :id FOR UPDATE
+    ), ended AS (
+        UPDATE calls SET outcome = :outcome, finished_at = clock_timestamp(), input_tokens = CAST(:input AS int),
+            output_tokens = CAST(:output AS int), cost = CAST(:cost AS numeric), detail = :detail
+        FROM call WHERE calls.id = call.id
     )
-    await session.execute(_SPEND, {"calls": 1, "input": tokens[0], "output": tokens[1], "cost": values["cost"]})
+    INSERT INTO spendings AS old (spent_on, calls, input_tokens, output_tokens, cost)
+    SELECT (now() AT TIME ZONE 'UTC')::date, CASE WHEN lost THEN 0 ELSE 1 END,
+           CAST(:input AS int) - CASE WHEN lost THEN input_tokens ELSE 0 END,
+           CAST(:output AS int) - CASE WHEN lost THEN output_tokens ELSE 0 END,
+           CAST(:cost AS numeric) - CASE WHEN lost THEN cost ELSE 0 END
+    FROM call
+    ON CONFLICT (spent_on) DO UPDATE SET calls = old.calls + excluded.calls,
+        input_tokens = old.input_tokens + excluded.input_tokens,
+        output_tokens = old.output_tokens + excluded.output_tokens, cost = old.cost + excluded.cost
+    """
+)
+
+
+async def is_running(session: AsyncSession, call_id: int) -> bool:
+    """Whether a call has not been given up. Hold its summaries: whoever gives it up does."""
+    return await session.scalar(select(Call.outcome).where(Call.id == call_id)) == CallOutcome.RUNNING
 
 
 _SPEND = text(
@@ -296,13 +335,18 @@ async def model_answered(session: AsyncSession, name: str, mode: Mode, rest: tim
     return row is not None and row.was_stopped
 
 
-# A healthy model's row is written only when something about it changes: calls would queue up at its lock.
+# A healthy model's row is written only when something about it changes: calls would queue up at its lock, which ON CONFLICT
+# takes whatever its WHERE says.
 _ANSWERED = text(
     """
     WITH before AS (SELECT stopped_at FROM model_states WHERE name = :name)
     INSERT INTO model_states AS old (name, mode, rest_until)
-    VALUES (:name, :mode, clock_timestamp() + CAST(:rest AS interval))
+    SELECT CAST(:name AS text), CAST(:mode AS text), clock_timestamp() + CAST(:rest AS interval)
+    WHERE CAST(:rest AS interval) IS NOT NULL OR NOT EXISTS (
+        SELECT 1 FROM model_states WHERE name = :name AND mode = :mode AND failures = 0 AND stopped_at IS NULL)
     ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, failures = 0, stopped_at = NULL,
+        reason = CASE WHEN old.rest_until > clock_timestamp() AND old.stopped_at IS NULL THEN old.reason END,
+        detail = CASE WHEN old.rest_until > clock_timestamp() AND old.stopped_at IS NULL THEN old.detail END,
         -- A call that was under way before the endpoint asked for a rest does not end that rest.
         rest_until = CASE WHEN old.stopped_at IS NULL THEN greatest(old.rest_until, excluded.rest_until)
                           ELSE excluded.rest_until END
@@ -355,7 +399,8 @@ async def resume(session: AsyncSession) -> int:
 
 async def wake(session: AsyncSession) -> int:
     """Let every summary that waits for its time try now."""
-    await session.execute(text("UPDATE summaries SET retry_at = NULL WHERE status = 'pending' AND retry_at > now()"))
+    forget = "UPDATE summaries SET retry_at = NULL, reason = NULL WHERE status = 'pending' AND retry_at > now()"
+    await session.execute(text(forget))
     woken = text(
         """
         UPDATE procrastinate_jobs SET scheduled_at = now()

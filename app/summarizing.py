@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import calls, digests, summaries
@@ -157,7 +158,7 @@ async def _take_place(asking: _Asking, avoid: int | None) -> Place | Wait:
     chain, task = asking.chain, asking.task
     expected = {
         detail: [chain.expect(model, task.text, list(task.languages), detail) for model in chain.models]
-        for detail in Detail
+        for detail in (Detail if asking.limits.has_budget else [Detail.FULL])
     }
     providers = [(model.model, model.provider) for model in chain.models]
     held = timedelta(0)
@@ -166,52 +167,74 @@ async def _take_place(asking: _Asking, avoid: int | None) -> Place | Wait:
             place = await calls.take_place(
                 session, asking.names, expected, task.summary_ids, task.arxiv_id, providers, asking.limits, avoid
             )
-            now = (await calls.standing(session, asking.limits)).now if isinstance(place, Wait) else None
         if isinstance(place, Place):
             return place
-        assert now is not None
-        pause = max(place.until - now, calls.SHORT_WAIT)
+        pause = max(place.until - place.now, calls.SHORT_WAIT)
         if held + pause > LONGEST_HOLD:
             return place
         held += pause
         await asyncio.sleep(pause.total_seconds())
 
 
+_OUTCOMES = {
+    Trouble.LATER: CallOutcome.LATER,
+    Trouble.STOPPED: CallOutcome.STOPPED,
+    Trouble.BAD_ANSWER: CallOutcome.BAD_ANSWER,
+    Trouble.UNSUPPORTED: CallOutcome.BAD_ANSWER,
+}
+
+
 async def _failed(asking: _Asking, place: Place, error: CallFailed) -> dict[str, Any] | None:
     """Record a failed call; None if another one is worth a try at once."""
-    tools, task, model = asking.tools, asking.task, asking.chain.models[place.model]
-    outcome = {
-        Trouble.LATER: CallOutcome.LATER,
-        Trouble.STOPPED: CallOutcome.STOPPED,
-        Trouble.BAD_ANSWER: CallOutcome.BAD_ANSWER,
-        Trouble.UNSUPPORTED: CallOutcome.BAD_ANSWER,
-    }[error.trouble]
+    tools, model = asking.tools, asking.chain.models[place.model]
+    outcome = _OUTCOMES[error.trouble]
     cost = asking.chain.cost(model, *error.tokens)
     async with tools.database.transaction() as session:
+        result = await _after_failure(session, asking, place, error)
         await calls.end_call(session, place.call_id, outcome, tokens=error.tokens, cost=cost, detail=error.detail)
-        if error.trouble == Trouble.UNSUPPORTED:
-            following = list(Mode)[list(Mode).index(place.mode) + 1 :]
-            if following:
-                await calls.set_mode(session, model.name, following[0])
-                return None
-        if error.trouble in (Trouble.LATER, Trouble.STOPPED):
-            await calls.model_failed(session, model.name, error, asking.limits, tools.settings.llm_retry_delay)
-            if place.model + 1 < len(asking.chain.models):
-                return None
-            if error.trouble == Trouble.STOPPED:
-                return await _put_off(session, task, error.reason, error.detail, asking.limits.probe_interval)
-            counts = error.reason != "rate_limited"
-            if counts and task.attempts + 1 >= MAX_FAILURES:
-                return await _give_up(session, task, error.reason, error.detail)
-            delay = max(error.retry_after or timedelta(0), calls.growing(tools.settings.llm_retry_delay, task.attempts))
-            return await _put_off(session, task, error.reason, error.detail, delay, is_attempt=counts)
-        await calls.model_answered(session, model.name, place.mode, None)
-        if task.attempts + 1 >= MAX_BAD_ANSWERS:
+    return result
+
+
+async def _after_failure(
+    session: AsyncSession, asking: _Asking, place: Place, error: CallFailed
+) -> dict[str, Any] | None:
+    task, model, delay = asking.task, asking.chain.models[place.model], asking.tools.settings.llm_retry_delay
+    if not await _is_ours(session, task, place):
+        return dict(_TAKEN_OVER)
+    if error.trouble == Trouble.UNSUPPORTED:
+        following = list(Mode)[list(Mode).index(place.mode) + 1 :]
+        if following:
+            await calls.set_mode(session, model.name, following[0])
+            return None
+    if error.trouble in (Trouble.LATER, Trouble.STOPPED):
+        await calls.model_failed(session, model.name, error, asking.limits, delay)
+        if place.model + 1 < len(asking.chain.models):
+            return None
+        if error.trouble == Trouble.STOPPED:
+            return await _put_off(session, task, error.reason, error.detail, asking.limits.probe_interval)
+        counts = error.reason != "rate_limited"
+        if counts and task.attempts + 1 >= MAX_FAILURES:
             return await _give_up(session, task, error.reason, error.detail)
-        found = [{"check": error.reason, "reason": error.detail, "is_fault": True}]
-        delay = _some(tools.settings.llm_retry_delay)
-        checks = dict.fromkeys(task.summary_ids, found) if error.reason == "broken_answer" else None
-        return await _put_off(session, task, error.reason, error.detail, delay, is_attempt=True, checks=checks)
+        delay = max(error.retry_after or timedelta(0), calls.growing(delay, task.attempts))
+        return await _put_off(session, task, error.reason, error.detail, delay, is_attempt=counts)
+    await calls.model_answered(session, model.name, place.mode, None)
+    if task.attempts + 1 >= MAX_BAD_ANSWERS:
+        return await _give_up(session, task, error.reason, error.detail)
+    found = [{"check": error.reason, "reason": error.detail, "is_fault": True}]
+    checks = dict.fromkeys(task.summary_ids, found) if error.reason == "broken_answer" else None
+    return await _put_off(session, task, error.reason, error.detail, _some(delay), is_attempt=True, checks=checks)
+
+
+_TAKEN_OVER = {"status": "taken over", "error": "This worker seemed dead, and another one has begun anew."}
+
+
+async def _is_ours(session: AsyncSession, task: Task, place: Place) -> bool:
+    """Whether nobody took this worker for dead meanwhile: then the summaries are another's to put off or to fail.
+
+    Every transaction locks summaries before calls, as ``begin`` and ``lose_calls`` do.
+    """
+    await summaries.hold(session, task.summary_ids)
+    return await calls.is_running(session, place.call_id)
 
 
 async def _answered(asking: _Asking, place: Place, answer: "Answer") -> dict[str, Any]:
@@ -227,9 +250,6 @@ async def _answered(asking: _Asking, place: Place, answer: "Answer") -> dict[str
     said = "; ".join(f"{language}: {found[0].reason}" for language, found in faults.items() if found) or None
     shares = max(len(good), 1)
     async with tools.database.transaction() as session:
-        await calls.end_call(session, place.call_id, outcome, tokens=tokens, cost=answer.cost, detail=said)
-        if await calls.model_answered(session, model.name, place.mode, answer.rest):
-            await calls.wake(session)
         for language in good:
             draft, findings = answer.drafts[language]
             # One call, one bill: each language bears its share, so that the sum over summaries is what was paid.
@@ -244,7 +264,9 @@ async def _answered(asking: _Asking, place: Place, answer: "Answer") -> dict[str
             await summaries.finish(session, task.languages[language], draft, source, _kept(findings))
         result: dict[str, Any] = {"status": "done", "model": model.model, "detail": place.detail}
         bad = {task.languages[language]: _kept(found) for language, found in faults.items() if found}
-        if bad:
+        if bad and not await _is_ours(session, task, place):
+            result = dict(_TAKEN_OVER)
+        elif bad:
             assert said is not None
             if task.attempts + 1 >= MAX_BAD_ANSWERS:
                 result = await _give_up(session, task, "check_failed", said, only=list(bad), checks=bad)
@@ -254,6 +276,9 @@ async def _answered(asking: _Asking, place: Place, answer: "Answer") -> dict[str
                     session, task, "check_failed", said, delay, is_attempt=True, checks=bad, only=list(bad)
                 )
         await refresh_digests(session, task.arxiv_id)
+        if await calls.model_answered(session, model.name, place.mode, answer.rest):
+            await calls.wake(session)
+        await calls.end_call(session, place.call_id, outcome, tokens=tokens, cost=answer.cost, detail=said)
     return result
 
 
@@ -316,10 +341,14 @@ async def give_up_job(session: AsyncSession, summary_ids: Sequence[int], reason:
 async def refresh_digests(session: AsyncSession, arxiv_id: str) -> None:
     """Have the digests composed again, soon, that wait for a summary of this paper."""
     for digest_id in await digests.waiting_for(session, arxiv_id):
-        job = NewJob(
-            JobKind.COMPOSE, {"digest_id": digest_id}, queueing_lock=f"compose:{digest_id}", delay=REFRESH_DELAY
-        )
-        await enqueue_once(session, job)
+        lock = f"compose:{digest_id}"
+        # Mostly one waits already; to find that out by the unique index costs a savepoint and an error in Postgres' log.
+        if not await session.scalar(_WAITS, {"lock": lock}):
+            job = NewJob(JobKind.COMPOSE, {"digest_id": digest_id}, queueing_lock=lock, delay=REFRESH_DELAY)
+            await enqueue_once(session, job)
+
+
+_WAITS = text("SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +403,7 @@ async def _try(tools: Tools, chain: "ModelChain", number: int, language: str) ->
             faults = [one.reason for _, found in answer.drafts.values() for one in found if one.is_fault]
             problem = faults[0] if faults else None
         except CallFailed as error:
-            tokens, problem, outcome = error.tokens, error.detail, CallOutcome.BAD_ANSWER
+            tokens, problem, outcome = error.tokens, error.detail, _OUTCOMES[error.trouble]
             unsupported = error.trouble == Trouble.UNSUPPORTED
         else:
             unsupported = False

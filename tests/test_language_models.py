@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -18,12 +18,11 @@ from app.door import Door
 from app.ingestion import Tools, ingest
 from app.llm import is_chain, make_summariser
 from app.worker import work_off
-from tests.conftest import make_settings
 from tests.fake_arxiv import FakeArxiv
 from tests.fake_llm import BAD as EVERY_BAD
 from tests.fake_llm import FakeLLM, Recipe, Recipes
 from tests.feeds import TUESDAY, WEDNESDAY, Item, rss
-from tests.process_tools import ask, query
+from tests.process_tools import CommandLine, ask, query
 
 ABSTRACT = (
     "We propose a parser for listings that arrive late. On 120 feeds it loses 3 of 4,000 items, where $a < b$ and the best "
@@ -434,6 +433,71 @@ async def test_an_orphan_gets_a_job(tools: Tools, fake_arxiv: FakeArxiv, llm: Fa
     assert query(database_url, "SELECT DISTINCT status FROM summaries") == ["done"]
 
 
+async def test_when_a_digest_will_be_complete(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, llm: FakeLLM, database_url: str
+) -> None:
+    tools = with_models(tools, llm)
+    client._transport.app.state.tools = tools  # type: ignore[attr-defined]
+    await store(tools, fake_arxiv, *items(2))
+    await work(tools, database_url)
+    await store(tools, fake_arxiv, *[Item(f"2601.{96001 + n}", abstract=ABSTRACT) for n in range(3)], day=WEDNESDAY)
+    digest = (await client.post("/v1/digests", json={"channel": "cs.CL"})).json()
+    backlog = await read(client, f"/v1/backlog?digest={digest['id']}")
+    assert backlog["pending"] == 3 and backlog["per_minute"] > 0 and backlog["expected_at"]
+    await work(tools, database_url)
+    backlog = await read(client, f"/v1/backlog?digest={digest['id']}")
+    assert (backlog["pending"], backlog["expected_at"]) == (0, None)
+    await read(client, "/v1/backlog?digest=nothing", 404)
+
+
+def command_line(tmp_path: Path, url: str, fake: FakeLLM, **changes: object) -> CommandLine:
+    values: dict[str, object] = {
+        "database_url": url, "llm_model": "fake-model", "llm_base_url": fake.url, "llm_api_key": "secret",
+        "llm_price": "1,2", "llm_retry_delay": "0.05",
+    }  # fmt: skip
+    return CommandLine(tmp_path, **values | changes)
+
+
+def test_the_command_estimates_makes_and_says_what_is_left(database_url: str, tmp_path: Path) -> None:
+    with FakeLLM(api_key="secret").running() as fake:
+        zhaiyao = command_line(tmp_path, database_url, fake)
+        listing = tmp_path / "cs.CL.xml"
+        listing.write_bytes(rss("cs.CL", TUESDAY, *items(4)))
+        assert zhaiyao.run("ingest", "cs.CL", "--from", listing).code == 0
+        estimate = zhaiyao.run("summarize", "--estimate")
+        assert estimate.out.startswith("4 papers in zh with fake-model: 4 calls, about "), estimate
+        assert "cost $0.0" in estimate.out and fake.requests == []
+        fake.always(Recipe.status(401))
+        stopped = zhaiyao.run("summarize")
+        assert (stopped.code, stopped.out) == (1, "0 summaries made, 0 failed, 4 waiting\n")
+        assert "unauthorized" in stopped.err
+        fake.always(None)
+        done = zhaiyao.run("summarize")
+        assert (done.code, done.out) == (0, "4 summaries made, 0 failed, 0 waiting\n")
+        asked = len(fake.requests)
+        again = zhaiyao.run("summarize")
+        assert (again.code, again.out) == (0, "0 summaries made, 0 failed, 0 waiting\n")
+        digest = zhaiyao.run("digest", "cs.CL", "--format", "json")
+        assert '"summarized":4' in digest.out
+        assert len(fake.requests) == asked
+
+
+def test_the_doctor_makes_one_real_call_and_hides_the_key(database_url: str, tmp_path: Path) -> None:
+    with FakeLLM(api_key="secret", supports={"tools"}).running() as fake:
+        healthy = command_line(tmp_path, database_url, fake).run("doctor")
+        assert healthy.code == 0
+        assert "fake-model at 127.0.0.1:" in healthy.err and "answers by tool in " in healthy.err
+        assert "ZHAIYAO_LLM_API_KEY=***" in healthy.out and "secret" not in healthy.out + healthy.err
+        assert len([request for request in fake.requests if request.status == 200]) == 1
+        assert query(database_url, "SELECT mode FROM model_states") == ["tool"]
+        wrong = command_line(tmp_path, database_url, fake, llm_api_key="geheim").run("doctor")
+        assert wrong.code == 1
+        assert "gave no summary: fake-model@127.0.0.1" in wrong.err and "401" in wrong.err
+        assert "geheim" not in wrong.out + wrong.err
+        older = CommandLine(tmp_path, database_url=database_url)
+        assert "ZHAIYAO_LLM_MODEL is not set" in older.run("doctor").err
+
+
 async def test_a_thousand_faults_lose_nothing(tools: Tools, fake_arxiv: FakeArxiv, database_url: str) -> None:
     """The bench does it with a thousand papers and kills; here 120 papers with 30 % faults."""
     with FakeLLM(recipes=Recipes(seed=random.Random(database_url[-3:]).randrange(1000), share=0.3)).running() as fake:
@@ -442,7 +506,7 @@ async def test_a_thousand_faults_lose_nothing(tools: Tools, fake_arxiv: FakeArxi
         await work(tools, database_url, seconds=60)
         rows = query(database_url, "SELECT status || ' ' || coalesce(reason, '') FROM summaries")
         assert len(rows) == 120
-        assert all(row == "done " or row.startswith("failed ") and len(row) > 8 for row in rows)
+        assert all(row == "done " or (row.startswith("failed ") and len(row) > 8) for row in rows)
         assert max(fake.paid(item.title or "") for item in items(120)) == 1
     assert is_chain(tools.summariser)
     assert calls.growing(timedelta(seconds=1), 0) < timedelta(seconds=2)

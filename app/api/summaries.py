@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from app import calls, papers, summaries, summarizing
+from app import calls, digests, papers, summaries, summarizing
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
@@ -103,12 +103,21 @@ async def list_summaries(
 
 
 @router.get("/backlog", summary="What is still to be summarised")
-async def get_backlog(session: SessionDep, tools: ToolsDep) -> BacklogRead:
-    """Counts by status and reason, the rate, when all will be done at that rate, and what was spent."""
+async def get_backlog(
+    session: SessionDep,
+    tools: ToolsDep,
+    digest: Annotated[str | None, Query(max_length=80, description="A digest: when will it be complete?")] = None,
+) -> BacklogRead:
+    """Counts by status and reason, the rate, when all will be done at that rate, and what was spent.
+
+    With a digest, `pending` and `expected_at` are those of its papers.
+    """
+    document = await digests.get_digest(session, digest) if digest is not None else None
+    papers_of = [item.arxiv_id for item in document.items] if document is not None else None
     spent = await calls.spent(session)
     settings = tools.settings
     return BacklogRead.of(
-        await summaries.backlog(session),
+        await summaries.backlog(session, papers_of, document.language if document is not None else None),
         _spending(spent.day, float(settings.llm_budget_day) if settings.llm_budget_day is not None else None),
         _spending(spent.month, float(settings.llm_budget_month) if settings.llm_budget_month is not None else None),
     )

@@ -15,7 +15,17 @@ from app.arxiv.entries import AnnounceType, Record
 from app.db import among
 from app.listings import JOINED, OAI
 from app.models import Announcement, Coverage, Listing, ListingState, Paper
-from app.repair.events import Announced, Event, Evidence, Known, certain_type, events_of, is_impossible, narrow
+from app.repair.events import (
+    Announced,
+    Event,
+    Evidence,
+    Known,
+    certain_type,
+    events_of,
+    is_impossible,
+    narrow,
+    without_refuted,
+)
 
 LOOK_BACK = timedelta(days=14)
 """Days before a harvest in which announcements still tell how ids ran."""
@@ -54,6 +64,8 @@ async def announce(
     counts: ``announcements_created``, ``announcements_moved``, ``types_corrected``, ``doubts``.
     """
     evidence = await _gather(session, records, known, categories, from_on)
+    # A former batch seems whole until OAI-PMH shows when its papers changed: only then it excludes nothing any more.
+    evidence = without_refuted(evidence, (event for one in records for event in events_of(one, categories, evidence)))
     events = [event for record in records for event in events_of(record, categories, evidence)]
     id_order = await known_order(session, from_on)
     certain = [(ids.order_key(event.arxiv_id), event.days[0]) for event in events if _tells_order(event)]
@@ -86,20 +98,22 @@ async def _gather(
     ):
         kind = AnnounceType(row.announce_type)
         announced[row.arxiv_id].append(Announced(row.id, row.version, row.category, row.announced_on, kind, row.source))
-    whole = await session.execute(
-        select(Listing.category, Listing.announced_on).where(
+    listings = await session.execute(
+        select(Listing.category, Listing.announced_on, Listing.verified_at).where(
             Listing.category.in_(categories),
             Listing.announced_on >= from_on,
             Listing.state == ListingState.ANNOUNCED,
             Listing.source != OAI,
         )
     )
+    whole = {(category, day): verified_at for category, day, verified_at in listings}
     return Evidence(
         from_on,
         {set_of[row.set_spec]: (row.covered_from, row.covered_before) for row in coverages},
         known,
-        frozenset((category, day) for category, day in whole),
+        frozenset(whole),
         announced,
+        frozenset(key for key, verified_at in whole.items() if verified_at is not None),
     )
 
 

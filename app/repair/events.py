@@ -56,7 +56,8 @@ class Evidence:
     """What is known besides the records.
 
     ``covered`` has for each category the first day whose modifications earlier harvests showed, and the first that they did
-    not; ``whole`` the listings that a feed gave whole; ``announced`` what is stored of each paper.
+    not; ``whole`` the listings that a feed gave whole; ``announced`` what is stored of each paper; ``proved`` the listings that
+    are called complete.
     """
 
     from_on: date
@@ -64,6 +65,7 @@ class Evidence:
     known: Mapping[str, Known]
     whole: frozenset[tuple[str, date]]
     announced: Mapping[str, Sequence[Announced]]
+    proved: frozenset[tuple[str, date]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,11 @@ def _joining(event: Event, evidence: Evidence) -> Iterable[Event]:
     """A paper that was known without the category: cross-listed in it, unless a moderator moved it there silently."""
     covered = evidence.covered.get(event.category)
     since = min(covered[1], event.datestamp) if covered else event.datestamp
-    days = _not_whole(event, calendar.batch_days(since, event.datestamp), evidence)
+    all_days = calendar.batch_days(since, event.datestamp)
+    days = _not_whole(event, all_days, evidence)
     if days and days[-1] >= evidence.from_on:
-        yield replace(event, days=tuple(reversed(days)), joined=True, type_in_doubt=True, certainly_joined=True)
+        event = replace(event, days=tuple(reversed(days)), all_days=tuple(all_days))
+        yield replace(event, joined=True, type_in_doubt=True, certainly_joined=True)
 
 
 def _was_not_shown(event: Event, known: Known | None, was_in: bool, evidence: Evidence) -> bool:
@@ -213,14 +217,19 @@ def _heeding_other_witnesses(event: Event, evidence: Evidence) -> Event:
     """The event with days that a feed excludes, which may only have seemed whole, but another witness suggests.
 
     A version is listed in its categories on one day, unless it is cross-listed later: a feed of another category that names
-    it tells the likeliest day. And the record was last changed on the day of its datestamp, for whatever reason.
+    it tells the likeliest day. And the record was last changed on the day of its datestamp, for whatever reason. But a cut
+    feed loses new papers only (FACTS 2.2), and a day that is proved was no former batch.
     """
     elsewhere = {
         row.announced_on
         for row in evidence.announced.get(event.arxiv_id, ())
         if row.version == event.version and row.category != event.category and row.source != OAI
     }
-    excluded = [day for day in event.all_days if day not in event.days]
+    excluded = [
+        day
+        for day in event.all_days
+        if day not in event.days and (event.kind == AnnounceType.NEW or (event.category, day) not in evidence.proved)
+    ]
     likelier = tuple(day for day in excluded if day in elsewhere)
     less_likely = tuple(day for day in excluded if day == event.datestamp and day not in elsewhere)
     return replace(event, days=likelier + event.days + less_likely) if likelier or less_likely else event
@@ -249,6 +258,9 @@ def narrow(event: Event, id_order: Sequence[tuple[str, date]]) -> Event:
     if event.version != 1 or event.joined or len(event.all_days) < 2:
         return event
     left = between_neighbours(event.arxiv_id, event.all_days, id_order)
+    if not event.is_primary:  # It may have been cross-listed later than it was announced, but not before.
+        days = tuple(day for day in event.days if day >= left[0])
+        return replace(event, days=days or left)
     return replace(event, days=tuple(day for day in event.days if day in left) or left)
 
 
@@ -269,6 +281,17 @@ def is_impossible(row: Announced, event: Event) -> bool:
     """
     too_late = row.announced_on > max(event.datestamp, calendar.scheduled_batch(event.submitted_at))
     return too_late or calendar.announced_at(row.announced_on) < event.submitted_at
+
+
+def without_refuted(evidence: Evidence, events: Iterable[Event]) -> Evidence:
+    """The evidence without the feeds that these events refute: one that names what cannot be is a former batch."""
+    refuted = {
+        (row.category, row.announced_on)
+        for event in events
+        for row in evidence.announced.get(event.arxiv_id, ())
+        if row.category == event.category and row.version == event.version and is_impossible(row, event)
+    }
+    return replace(evidence, whole=evidence.whole - refuted)
 
 
 def certain_type(event: Event, row: Announced, rows: Sequence[Announced]) -> AnnounceType | None:

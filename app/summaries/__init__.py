@@ -8,7 +8,7 @@ from app.summaries.backlog import Backlog, backlog, count, hurry
 from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries
 from app.summaries.human import HumanText, put_text, release_text
 from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, request, retry, retry_failed
-from app.summaries.working import Provenance, Task, begin, fail, finish, hold_still, put_off, waiting
+from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
 __all__ = [
     "Backlog",
@@ -27,6 +27,7 @@ __all__ = [
     "fail",
     "find_summaries",
     "finish",
+    "hold",
     "hold_still",
     "hurry",
     "is_stale",

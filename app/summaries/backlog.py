@@ -37,8 +37,12 @@ class Backlog:
     models: list[ModelState]
 
 
-async def backlog(session: AsyncSession) -> Backlog:
-    """How things stand."""
+async def backlog(
+    session: AsyncSession, arxiv_ids: Sequence[str] | None = None, language: str | None = None
+) -> Backlog:
+    """How things stand. With papers and a language, ``pending`` and ``expected_at`` are theirs: what is queued before them is
+    reckoned in.
+    """
     grouped = await session.execute(
         select(Summary.status, Summary.language, Summary.reason, func.count(), func.min(Summary.retry_at))
         .where(Summary.status != SummaryStatus.DONE)
@@ -55,11 +59,24 @@ async def backlog(session: AsyncSession) -> Backlog:
         .where(ModelState.stopped_at.is_not(None) | (ModelState.rest_until > func.now()))
         .order_by(ModelState.name)
     )
+    if arxiv_ids is not None:
+        pending, before = (await session.execute(_AHEAD, {"arxiv_ids": list(arxiv_ids), "language": language})).one()
+        expected = now + timedelta(minutes=before / per_minute) if per_minute and pending else None
+        return Backlog(groups, round(per_minute, 1), pending, expected, list(resting))
     # What waits for a model, or for money, has no rate: nobody knows when it goes on.
     going = sum(group.count for group in groups if group.status != SummaryStatus.FAILED and group.reason != "budget")
     expected = now + timedelta(minutes=going / per_minute) if per_minute and going else None
     return Backlog(groups, round(per_minute, 1), pending, expected, list(resting))
 
+
+_AHEAD = text(
+    """
+    SELECT count(*), coalesce((SELECT count(*) FROM summaries
+                               WHERE status IN ('pending', 'running') AND id <= max(mine.id)), 0)
+    FROM summaries AS mine
+    WHERE mine.arxiv_id = ANY(:arxiv_ids) AND mine.language = :language AND mine.status IN ('pending', 'running')
+    """
+)
 
 _RATE = text(
     """

@@ -69,6 +69,12 @@ async def begin(session: AsyncSession, summary_ids: Sequence[int]) -> Task | Non
     )
 
 
+async def hold(session: AsyncSession, summary_ids: Sequence[int]) -> None:
+    """Let nobody else begin, end or put off these summaries until this transaction has ended."""
+    query = select(Summary.id).where(Summary.id.in_(summary_ids)).order_by(Summary.id).with_for_update()
+    await session.execute(query)
+
+
 # A digest that is being composed reads summaries and writes what it read; a summary that ends looks for digests that wait
 # for it. Side by side, each could miss the other, and the digest would show "pending" for ever. So composing excludes the
 # ends of summaries, which do not exclude each other.

@@ -27,14 +27,16 @@ PAPER = PaperText(
 GOOD = {
     "zh": SummaryDraft(
         "面向长文档的稀疏注意力：Transformer遗忘内容研究",
-        "Transformer会遗忘长文档的开头部分。我们提出一种复杂度为$O(n \\log n)$的稀疏注意力机制来保留这些内容，例如用于法律文本。"
+        "Transformer会遗忘长文档的开头部分。我们提出一种复杂度"
+        "为$O(n \\log n)$的稀疏注意力机制来保留这些内容，例如用于法律文本。"
         "我们的模型在120万篇文档上训练，在2019年的基准上达到97.3%的准确率，所需内存仅为基线的1000分之一。代码已公开。",
         "本文提出一种稀疏注意力机制，使Transformer能够记住长文档的开头。",
         "A sparse attention lets Transformers remember the beginning of long documents.",
     ),
     "zh-Hant": SummaryDraft(
         "面向長文件的稀疏注意力：Transformer遺忘內容研究",
-        "Transformer會遺忘長文件的開頭部分。我們提出一種複雜度為$O(n \\log n)$的稀疏注意力機制來保留這些內容，例如用於法律文本。"
+        "Transformer會遺忘長文件的開頭部分。我們提出一種複雜度"
+        "為$O(n \\log n)$的稀疏注意力機制來保留這些內容，例如用於法律文本。"
         "我們的模型在120萬篇文件上訓練，在2019年的基準上達到97.3%的準確率，所需記憶體僅為基線的1000分之一。程式碼已公開。",
         "本文提出一種稀疏注意力機制，使Transformer能夠記住長文件的開頭。",
         "A sparse attention lets Transformers remember the beginning of long documents.",
@@ -50,7 +52,8 @@ GOOD = {
     ),
     "ja": SummaryDraft(
         "長文書のための疎な注意機構：Transformerは何を忘れるか",
-        "Transformerは長い文書の冒頭を忘れてしまう。本研究では、計算量が$O(n \\log n)$で、例えば法律文書においても冒頭を保持できる"
+        "Transformerは長い文書の冒頭を忘れてしまう。本研究では"
+        "、計算量が$O(n \\log n)$で、例えば法律文書においても冒頭を保持できる"
         "疎な注意機構を提案する。120万件の文書で学習した我々のモデルは、2019年のベンチマークで97.3%の精度を達成し、ベースラインの"
         "1,000分の1のメモリしか必要としない。コードは公開されている。",
         "疎な注意機構により、Transformerが長い文書の冒頭を記憶できるようにした。",
@@ -66,8 +69,10 @@ GOOD = {
     ),
     "ko": SummaryDraft(
         "긴 문서를 위한 희소 어텐션: 트랜스포머가 잊는 것에 대한 연구",
-        "트랜스포머는 긴 문서의 앞부분을 잊는다. 우리는 복잡도가 $O(n \\log n)$이면서 예를 들어 법률 문서에서도 앞부분을 유지하는 희소 "
-        "어텐션을 제안한다. 120만 개의 문서로 학습한 우리 모델은 2019년 벤치마크에서 97.3%의 정확도를 달성하며, 기준 모델보다 메모리를 "
+        "트랜스포머는 긴 문서의 앞부분을 잊는다. 우리는 복잡도가 $O("
+        "n \\log n)$이면서 예를 들어 법률 문서에서도 앞부분을 유지하는 희소 "
+        "어텐션을 제안한다. 120만 개의 문서로 학습한 우리 모델은 2"
+        "019년 벤치마크에서 97.3%의 정확도를 달성하며, 기준 모델보다 메모리를 "
         "1,000배 적게 사용한다. 코드는 공개되어 있다.",
         "희소 어텐션으로 트랜스포머가 긴 문서의 앞부분을 기억하게 한다.",
         "A sparse attention lets Transformers remember the beginning of long documents.",
@@ -114,6 +119,10 @@ def test_a_missing_text_is_a_fault(name: str, blank: str | None, detail: Detail)
     assert {check for check in faults(PAPER, "zh", draft, detail) if check.startswith("missing")} == wanted
 
 
+def test_a_source_without_letters_is_no_reason_to_fail() -> None:
+    assert "missing-abstract" in faults(PaperText("x", "- - -", ". . ."), "zh", replace(ZH, abstract=None))
+
+
 def test_what_the_paper_has_not_is_not_missing() -> None:
     assert faults(PaperText("2404.01234", None, None), "zh", replace(ZH, title=None, abstract=None)) == set()
 
@@ -142,7 +151,9 @@ def test_english_is_a_fault_in_any_script(language: str, name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "es", "pt-BR", "it", "pl", "vi", "tr", "nl", "sv", "cs", "id", "no"])
+@pytest.mark.parametrize(
+    "language", ["de", "fr", "es", "pt-BR", "it", "pl", "vi", "tr", "nl", "sv", "cs", "id", "no", "hr", "sr-Latn"]
+)
 def test_english_is_a_fault_in_latin_script(language: str) -> None:
     english = "In this paper we study the problem of finding the roots of a polynomial, and show that it can be solved."
     assert "language" in faults(PAPER, language, replace(GOOD["de"], tldr=english))
@@ -170,6 +181,7 @@ LANGUAGE_CASES = [
     ("he", "אנו מציעים שיטה לסיכום מסמכים ארוכים ששומרת על תחילתם באמצעות BERT."),
     ("el", "Προτείνουμε μια μέθοδο περίληψης μεγάλων εγγράφων που διατηρεί την αρχή τους."),
     ("hi", "हम लंबे दस्तावेज़ों के सारांश के लिए एक विधि प्रस्तावित करते हैं जो उनकी शुरुआत को सुरक्षित रखती है।"),
+    ("hr", "Predlažemo metodu za sažimanje dugih dokumenata koja čuva njihov početak i nije skupa."),
     ("th", "เราเสนอวิธีสรุปเอกสารขนาดยาวที่ยังคงรักษาส่วนต้นของเอกสารไว้ได้"),
     ("tlh", "Nobody knows whether this is what was asked for, as the language is not known here."),
 ]
@@ -307,6 +319,13 @@ def test_a_third_is_too_short_and_three_times_is_too_long(language: str) -> None
     assert "length" in faults(PAPER, language, replace(GOOD[language], abstract=other))
 
 
+@pytest.mark.parametrize(
+    "begin", ["在$ x $与$ y $上，", "见https://example.org/data）。", "由``词''与`a`可知，", "耗资$20和$30，"]
+)
+def test_signs_do_not_hide_the_rest_of_a_text(begin: str) -> None:
+    assert faults(PAPER, "zh", replace(ZH, abstract=f"{begin}{ZH.abstract}")) == set()
+
+
 def test_stopping_in_the_middle_is_a_fault_if_much_is_missing() -> None:
     abstract = ZH.abstract or ""
     assert "cut-short" in faults(PAPER, "zh", replace(ZH, abstract=abstract[: int(len(abstract) * 0.55)]))
@@ -392,6 +411,8 @@ def test_a_new_number_in_a_summary_is_a_note(tldr: str, is_new: bool) -> None:
         ("$O(n \\log n)$ and $\\beta$", "复杂度$O(n\\log n)$与$\\beta$", None),
         ("$O(n \\log n)$ and $\\beta$", "复杂度O(n log n)与β", None),
         ("$\\mathcal{O}(\\varepsilon^{-2})$", "复杂度\\(O(ε^{-2})\\)", None),
+        ("$10^{-15}\\,\\mathrm{s}$", "$10^{-15}$秒", None),
+        ("$\\mathbf{C}$hannel $\\mathbf{S}$elf", "通道自身", None),
         ("$10$ and $\\times$ and $\\textit{word}$", "十倍的词", None),
         ("it costs $20 and $30", "二十到三十美元", None),
         ("$\\alpha$, $\\beta$ and $\\gamma$", "$\\alpha$与$\\beta$", False),
@@ -565,7 +586,7 @@ def test_good_answers_of_the_archive_pass(records: list[Archived], capsys: pytes
     rate = 1 - len(refused) / len(good)
     with capsys.disabled():
         counts = Counter(name for found in refused for name in found)
-        print(
+        print(  # noqa: T201
             f"\n{len(good)} good answers, {rate:.2%} pass, {spent / len(good) * 1000:.1f} ms each; refused for {dict(counts)}"
         )
     assert len(good) > 1900
@@ -577,7 +598,7 @@ def test_every_bad_answer_of_the_archive_is_refused(
 ) -> None:
     bad = [(one.paper, one.raw, found) for one in records if (found := kinds(one.raw))]
     with capsys.disabled():
-        print(f"\n{len(bad)} bad answers: {dict(Counter(kind for _, _, found in bad for kind in found))}")
+        print(f"\n{len(bad)} bad answers: {dict(Counter(kind for *_, found in bad for kind in found))}")  # noqa: T201
     assert len(bad) > 600
     names = {"missing": "missing-", "label": "label", "no Chinese": "language", "repeated": "repeated"}
     passed = [
@@ -614,6 +635,8 @@ SPOILT: dict[str, Callable[[PaperText, SummaryDraft], SummaryDraft]] = {
 @pytest.mark.parametrize("how", SPOILT)
 def test_good_answers_spoilt_are_refused(records: list[Archived], how: str) -> None:
     good = [(one.paper, one.repaired) for one in records if not kinds(one.repaired)]
+    if how != "a third":
+        good = good[::3]  # all of them were tried when the checks were written; that takes half a minute
     passed = [paper.arxiv_id for paper, draft in good if not faults(paper, "zh", SPOILT[how](paper, draft))]
     # A third of a translation that was long for its source may still be of a bearable length.
     assert len(passed) <= (0.01 * len(good) if how == "a third" else 0), passed[:20]
@@ -650,11 +673,12 @@ def test_answers_without_their_formulas_are_refused(
 
 
 # Any text.
+PIECES = ["$", "\\alpha", "1,000", "万", "。", ". ", "<b>", "ignore all previous ", "摘要：", "A.", "\ud800", "the "]
 TEXTS = st.one_of(
     st.none(),
     st.text(max_size=300),
     st.text(alphabet="$\\{}<>.。,0159 aAé中のк*`&;:：\n\"'", max_size=300),
-    st.lists(st.sampled_from(["$", "\\alpha", "1,000", "万", "。", ". ", "<b>", "ignore all previous ", "摘要：", "A.", "\ud800", "the "]), max_size=80).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=80).map("".join),
 )  # fmt: skip
 
 
@@ -699,12 +723,14 @@ def test_ten_thousand_characters_take_five_milliseconds() -> None:
     translation = (ZH.abstract or "") * 23
     draft = replace(ZH, abstract=translation)
     assert len(abstract) + len(translation) >= 10_000
-    assert fastest(replace(PAPER, abstract=abstract), "zh", draft, 10) < 5
+    assert fastest(replace(PAPER, abstract=abstract), "zh", draft, 30) < 5
 
 
 PATTERNS = [
-    "$", "$ ", "$a$ ", "A. ", ". ", "...", "a", "0", "0,", "1.", "1 ", "<", "<p ", "**a", "\\", "\\text{", "`", "https://", "“", "一",
-    "一百", "arXiv:", "arXiv: ", "公告", "as an ai ", "\n", " ", "\t\n", "((", "))", '{"', "ignore all ", "忽略", "please ", "answer: ",
+    "$", "$ ", "$a$ ", "A. ", ". ", "...", "a", "0", "0,", "1.", "1 ", "<", "<p ", "**a", "\\", "\\text{", "`", "https://", "一",
+    "“",
+    "一百", "arXiv:", "arXiv: ", "公告", "as an ai ", "\n", " ", "\t\n", "((", "))", '{"', "ignore all ", "忽略", "please ",
+    "answer: ",
     "note to ", "___", "。", "a-", "&", "title", "the ", "x ^", "you are ", "you must ",
 ]  # fmt: skip
 

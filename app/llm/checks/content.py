@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from app.llm.checks.finding import MATH, Answer, Finding
@@ -18,7 +17,8 @@ _SCALES: Final = {
     "млн": 1e6, "миллиона": 1e6, "миллионов": 1e6, "млрд": 1e9, "миллиарда": 1e9, "миллиардов": 1e9,
 }  # fmt: skip
 _NUMBER: Final = re.compile(
-    r"(?=\d)(?<![a-z\d_])(?<!\d[.,])(?<![a-z]-)(?P<digits>\d+(?:[.,]\d+)*)"
+    # The digit comes first, as that is found fast; what may not stand before it is looked for then.
+    r"(?P<digits>\d(?<![a-z\d_].)(?<!\d[.,].)(?<![a-z]-.)\d*(?:[.,]\d+)*)"
     rf"(?: ?(?P<scale>{'|'.join(sorted(_SCALES, key=len, reverse=True))})(?![a-zа-я]))?"
 )
 _NARROW: Final = re.compile(r"(?<=\d)(?:[\u00a0\u2009\u202f]|\\,|\{,\})(?=\d{3}(?!\d))")
@@ -32,9 +32,10 @@ _WORDS: Final = {
     }.items()
     for word in words.split()
 }  # fmt: skip
-_ONES: Final = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-_TENS: Final = range(20, 100, 10)
+_ONES: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TENS: Final = [word for word, value in _WORDS.items() if 20 <= value <= 90 and word != "half"]
 _WORD: Final = re.compile(r"[a-z]+")
+_TWO_WORDS: Final = re.compile(rf"({'|'.join(_TENS)})[- ]({'|'.join(_ONES)})\b")
 _NUMERAL: Final = re.compile("[零〇一二两兩三四五六七八九十百千万萬亿億]{1,12}")
 _DIGITS: Final = {
     character: value
@@ -47,13 +48,15 @@ _MYRIADS: Final = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 
 def _numbers(text: str) -> dict[str, frozenset[float]]:
     """Every number in digits, as written, with all that it may mean: ``1,000`` may be a thousand, or, in German, one."""
-    text = unicodedata.normalize("NFKC", _NARROW.sub("", text)).replace("٫", ".").replace("٬", ",").lower()
+    text = _NARROW.sub("", text.lower())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).replace("٫", ".").replace("٬", ",")
     found = {}
     for digits, scale in dict.fromkeys(_NUMBER.findall(text)):
         values = {_value(form) for form in _forms(digits)}
         if scale:
             values |= {value * _SCALES[scale] for value in values}
-        found[digits + scale] = frozenset(float(f"{value:.9g}") for value in values)
+        found[f"{digits} {scale}".rstrip()] = frozenset(float(f"{value:.9g}") for value in values)
     return found
 
 
@@ -95,27 +98,22 @@ def _numeral(characters: str) -> float:
     return float(total + section + digit)
 
 
-def _said(text: str) -> set[float]:
-    """All values that a text may be said to hold, in digits, characters or English words."""
-    return {value for number in _numbers(text).values() for value in number} | _numerals(text) | _in_words(text)
+def _said(text: str, numbers: dict[str, frozenset[float]]) -> set[float]:
+    """All values that a text may be said to hold, in digits (its ``numbers``), characters or English words."""
+    return {value for values in numbers.values() for value in values} | _numerals(text) | _in_words(text)
 
 
 def _in_words(text: str) -> set[float]:
     """Numbers in English words, one or two words each: ``twenty-eight``, ``thousands``."""
-    words = _WORD.findall(text.lower())
-    found = {_WORDS[word] for word in words if word in _WORDS}
-    return found | {
-        _WORDS[ten] + _ONES.index(one) + 1 for ten, one in pairwise(words) if one in _ONES and _WORDS.get(ten) in _TENS
+    text = text.lower()
+    return {_WORDS[word] for word in _WORDS.keys() & set(_WORD.findall(text))} | {
+        _WORDS[ten] + _ONES.index(one) + 1 for ten, one in _TWO_WORDS.findall(text)
     }
 
 
-def _telling(text: str) -> dict[str, frozenset[float]]:
-    """The numbers that say something: small whole ones are written as words, or part of a name, too often."""
-    return {
-        written: values
-        for written, values in _numbers(text).items()
-        if all(value > 12 or value % 1 for value in values)
-    }
+def _telling(numbers: dict[str, frozenset[float]]) -> dict[str, frozenset[float]]:
+    """The numbers that say something: small whole ones are written as words, or are part of a name, too often."""
+    return {written: values for written, values in numbers.items() if all(value > 12 or value % 1 for value in values)}
 
 
 _MANY: Final = 4
@@ -123,21 +121,21 @@ _MANY: Final = 4
 
 def check_numbers(answer: Answer) -> Iterator[Finding]:
     """numbers: the abstract's numbers are in its translation, and the summaries' numbers are in the paper."""
-    source = f"{answer.source('title')}\n{answer.source('abstract')}"
+    title, abstract = answer.source("title"), answer.source("abstract")
+    numbers = _numbers(abstract)
     translation = answer.texts.get("abstract")
     if translation:
-        telling, said = _telling(answer.source("abstract")), _said(translation)
+        telling, said = _telling(numbers), _said(translation, _numbers(translation))
         lost = [written for written, values in telling.items() if not values & said]
         if lost:
-            some = ", ".join(lost[:5])
             many = len(telling) >= _MANY and 4 * len(lost) > 3 * len(telling)
-            yield Finding("numbers", f"Numbers of the paper are not in the abstract: {some}.", many)
-    said = _said(source)
+            yield Finding("numbers", f"Numbers of the paper are not in the abstract: {', '.join(lost[:5])}.", many)
+    said = _said(f"{title}\n{abstract}", _numbers(title) | numbers)
     for name in ("tldr", "tldr_en"):
-        new = [written for written, values in _telling(answer.texts.get(name, "")).items() if not values & said]
+        telling = _telling(_numbers(answer.texts.get(name, "")))
+        new = [written for written, values in telling.items() if not values & said]
         if new:
-            some = ", ".join(new[:5])
-            yield Finding("numbers", f"The {name} has numbers that are not in the paper: {some}.", False)
+            yield Finding("numbers", f"The {name} has numbers that are not in the paper: {', '.join(new[:5])}.", False)
 
 
 # Typography, not content; its argument is prose in the end.
@@ -156,19 +154,29 @@ _GREEK: Final = {
 _FUNCTIONS: Final = re.compile(
     r"log|ln|exp|sinh?|cosh?|tanh?|min|max|sup|inf|lim|det|arg(?:min|max)?|poly|mod|dim|ker|deg"
 )
-_PROSE_FORMULA: Final = re.compile(r"\$\\(?:text\w*|emph|textsc|operatorname|mathrm|mathsf|mathtt)\{[^{}]*\}\$")
+# Words and units in a formula may be translated, or moved out of it.
+_UPRIGHT: Final = re.compile(r"\\(?:text\w*|emph|operatorname|mathrm|mathsf|mathtt)\{[^{}]*\}")
+
+
+_NO_LETTER: Final = re.compile("[^A-Za-z0-9\u0391-\u03c9]")
 
 
 def check_formulas(answer: Answer) -> Iterator[Finding]:
     """formulas: those of the abstract are in its translation, as TeX or spelt out."""
     translation = answer.texts.get("abstract")
-    formulas = [] if translation is None else list(dict.fromkeys(MATH.findall(answer.source("abstract"))))
-    skeletons = dict.fromkeys(skeleton for formula in formulas if (skeleton := _skeleton_if_telling(formula)))
+    source = answer.source("abstract")
+    # ``$\\mathbf{C}$hannel`` is a word with its first letter in bold.
+    formulas = [match[0] for match in MATH.finditer(source) if not source[match.end() : match.end() + 1].isalpha()]
+    skeletons = dict.fromkeys(
+        skeleton for formula in dict.fromkeys(formulas) if (skeleton := _skeleton_if_telling(formula))
+    )
     if not skeletons or translation is None:
         return
-    text = _skeleton(translation)
-    together = text.replace(" ", "")
-    lost = [skeleton for skeleton in skeletons if not _holds(text, together, skeleton)]
+    words = _skeleton(translation).split()
+    together = "".join(words)
+    # A short one would be found in any word: it must stand alone, though perhaps in pieces, as ``x 2`` for ``$x^2$``.
+    alone = {"".join(words[at : at + length]) for length in (1, 2, 3) for at in range(len(words))}
+    lost = [one for one in skeletons if one not in alone and (len(one) <= 3 or one not in together)]
     if lost:
         most = 2 * len(lost) > len(skeletons)
         yield Finding("formulas", "Formulas of the paper are not in the abstract; copy them as they are.", most)
@@ -176,17 +184,15 @@ def check_formulas(answer: Answer) -> Iterator[Finding]:
 
 def _skeleton_if_telling(formula: str) -> str:
     """Empty for a formula that is only an operator, a number or a word in another type, which may well be put in words."""
-    if _PROSE_FORMULA.fullmatch(formula):
-        return ""
-    skeleton = _skeleton(formula).replace(" ", "")
-    return "" if skeleton.isdecimal() else skeleton
+    skeleton = _skeleton(_UPRIGHT.sub(" ", formula)).replace(" ", "")
+    # Hardly anyone says 10^{-15} in words, as one may 10^5 or 98 %.
+    return "" if skeleton.isdecimal() and "^{" not in formula else skeleton
 
 
 def _skeleton(text: str) -> str:
     """Letters (Greek ones too) and digits; everything else is a blank. A formula has the same in TeX and spelt out."""
     plain = _COMMAND.sub(_spelt, _STYLE.sub("", text))
-    plain = unicodedata.normalize("NFKC", plain)
-    return "".join(character if _counts(character) else " " for character in plain)
+    return _NO_LETTER.sub(" ", unicodedata.normalize("NFKC", plain))
 
 
 def _spelt(match: re.Match[str]) -> str:
@@ -194,12 +200,3 @@ def _spelt(match: re.Match[str]) -> str:
     if _FUNCTIONS.fullmatch(name):
         return name
     return _GREEK.get(name.removeprefix("var"), " ")
-
-
-def _counts(character: str) -> bool:
-    return (character.isascii() and character.isalnum()) or "\u0391" <= character <= "\u03c9"
-
-
-def _holds(text: str, together: str, skeleton: str) -> bool:
-    # One letter would be found in any word; it must stand alone.
-    return f" {skeleton} " in f" {text} " if len(skeleton) == 1 else skeleton in together

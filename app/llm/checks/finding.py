@@ -8,7 +8,10 @@ from app.llm.base import Detail, PaperText, SummaryDraft
 
 # As in app.llm.extractive: "$20 and $30" is money, because the second dollar has a blank before it and a digit after it.
 MATH = re.compile(r"\$\$[^$]+\$\$|\$(?=\S)[^$]*(?<=\S)\$(?!\d)")
-_NO_PROSE = re.compile(rf"{MATH.pattern}|https?://\S+|`[^`]*`|\\[A-Za-z]+")
+# Models write "$ F $" too, and a full stop or a Chinese sentence right after an address; money is prose here as well.
+_NO_PROSE = re.compile(
+    r"\$\$[^$]+\$\$|\$(?!\d+(?:[.,]\d+)*[ KMB])[^$\u3040-\u9fff\uac00-\ud7af]{1,300}\$|https?://[!-~]+|`[^`\n]{1,60}`|\\[A-Za-z]+"
+)
 
 _NO_LETTER = re.compile(r"[\W_]+")
 

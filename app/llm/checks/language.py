@@ -172,13 +172,15 @@ def _in_latin_script(text: str) -> bool:
 
 
 def _has_words_of(text: str, language: str) -> bool:
-    """Whether the language's function words are there, and no other language's are twice as many."""
+    """Whether no other language's function words are twice as many; where the words are not known, whether it is English."""
     language = _SAME_WORDS.get(language, language)
     words = Counter(_LATIN_WORD.findall(text.lower()))
-    if language not in _FUNCTION_WORDS or words.total() < _FEWEST_WORDS:
+    if words.total() < _FEWEST_WORDS:
         return True
     found = {other: sum(words[word] for word in known) for other, known in _FUNCTION_WORDS.items()}
     best = max(found.values())
+    if language not in _FUNCTION_WORDS:
+        return found["en"] < best or best < 0.2 * words.total()
     return best < 3 or 2 * found[language] > best
 
 

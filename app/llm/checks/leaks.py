@@ -142,7 +142,7 @@ _ADDRESSES: Final = tuple(
             r"\b(?:give|write|provide|output|generate) (?:only )?an? (?:\w+ )?(?:positive|favou?rable) review\b",
         ),
         (
-            "to|for",
+            "note |attention |instruction|message |hint ",
             r"\b(?:note|attention|instructions?|message|hint) (?:to|for) (?:all |any |the )?(?:ai|llm|language[- ]model)s?\b"
             r"[\w ]{0,20}:",
         ),

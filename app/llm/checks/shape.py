@@ -31,11 +31,12 @@ def check_copies(answer: Answer) -> Iterator[Finding]:
     found = {name: squeezed(text) for name, text in answer.texts.items()}
     for name in ("title", "abstract"):
         # A title of one or two words is a name; longer ones that are all names are too rare to let copies through.
-        if name in found and found[name] == squeezed(answer.source(name)) and len(answer.source(name).split()) > 2:
+        source, text = answer.source(name), found.get(name)
+        if text and len(source.split()) > 2 and text.startswith(squeezed(source[:40])) and text == squeezed(source):
             yield Finding("copy", f"The {name} is the paper's own, untranslated.", True)
             return
     for name in ("abstract", "tldr"):
-        if any(sentence in found.get(name, "") for sentence in _long_sentences(answer.source("abstract"))):
+        if name in found and _holds_a_sentence(found[name], answer.source("abstract")):
             yield Finding("copy", f"The {name} holds a sentence of the paper that was not translated.", True)
             return
     seen: dict[str, str] = {}
@@ -51,11 +52,15 @@ def check_copies(answer: Answer) -> Iterator[Finding]:
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
-def _long_sentences(text: str) -> Iterator[str]:
-    """Sentences that no translation holds by chance, as it may hold the name of a theorem or of a book."""
-    for sentence in _SENTENCE_END.split(text):
-        if len(re.findall(r"\b[a-z]{2,}\b", prose(sentence))) >= 8:
-            yield squeezed(sentence)
+def _holds_a_sentence(letters: str, source: str) -> bool:
+    """Whether a squeezed text holds a sentence of the source, longer than any name of a theorem or of a book."""
+    # The beginning is looked for first, as hardly one is ever found.
+    return any(
+        squeezed(sentence[:40]) in letters
+        and squeezed(sentence) in letters
+        and len(re.findall(r"\b[a-z]{2,}\b", prose(sentence))) >= 8
+        for sentence in _SENTENCE_END.split(source)
+    )
 
 
 _RUN: Final = 12

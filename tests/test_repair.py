@@ -1,15 +1,17 @@
 """What OAI-PMH's records tell of announcements: the rules that one month of faults after another has taught, one by one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from app.arxiv import calendar, ids
 from app.arxiv.entries import AnnounceType, Record, Version
-from app.repair.events import Announced, Event, Evidence, Known, events_of, narrow
+from app.repair.events import Announced, Event, Evidence, Known, events_of, narrow, without_refuted
 
 # The batch that a paper of Monday morning is due for is Tuesday's.
 MONDAY = datetime(2026, 1, 26, 8, 9, 55, tzinfo=UTC)
 BEFORE, AFTER = ids.order_key("2601.90051"), ids.order_key("2601.90053")
+NEW, CROSS = AnnounceType.NEW, AnnounceType.CROSS
 TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 1, day) for day in (27, 28, 29, 30))
 
 
@@ -42,6 +44,7 @@ def evidence(
     announced: Sequence[Announced] = (),
     known: Known | None = None,
     covered: tuple[date, date] | None = None,
+    proved: Sequence[date] = (),
 ) -> Evidence:
     return Evidence(
         from_on=date(2026, 1, 5),
@@ -49,6 +52,7 @@ def evidence(
         known={"2601.90052": known} if known else {},
         whole=frozenset(("cs.CL", day) for day in whole),
         announced={"2601.90052": announced},
+        proved=frozenset(("cs.CL", day) for day in proved),
     )
 
 
@@ -141,3 +145,47 @@ def test_an_old_version_may_have_been_cross_listed_before_the_next_one_came() ->
     replaced = Announced(1, 1, "cs.CL", MONDAY.date(), AnnounceType.CROSS, "feed")
     events = events_of(told, ["cs.CL"], evidence(whole, [replaced], known=seen_by_a_feed))
     assert {event.version: event.doubted_days for event in events}[1] == (), "it was there on Monday"
+
+
+def test_neighbours_by_id_do_not_tell_when_a_paper_was_cross_listed_but_that_it_was_not_before() -> None:
+    """Schedule 170: announced on Tuesday, cross-listed on Thursday, on a day whose feed was not read."""
+    told = record(THURSDAY, MONDAY, categories=("stat.ML", "cs.CL"))
+    event = event_in(told, evidence(whole=[WEDNESDAY], announced=[Announced(1, 1, "stat.ML", TUESDAY, NEW, "feed")]))
+    assert narrow(event, [(BEFORE, TUESDAY), (AFTER, TUESDAY)]).days == (TUESDAY, THURSDAY)
+    assert narrow(event, [(BEFORE, THURSDAY), (AFTER, FRIDAY)]).days == (THURSDAY,)
+
+
+def test_a_proved_days_feed_lost_no_cross_list_because_a_cut_one_loses_new_papers_only() -> None:
+    """Schedule 144: announced on Tuesday, and cross-listed on Thursday, where a former batch made known its new category."""
+    announced = [Announced(1, 1, "stat.ML", TUESDAY, NEW, "feed"), Announced(2, 1, "cs.CL", FRIDAY, CROSS, "feed")]
+    told = record(THURSDAY, MONDAY, categories=("stat.ML", "cs.CL"))
+    seemed_whole = [TUESDAY, WEDNESDAY]
+    event = event_in(told, evidence(seemed_whole, announced))
+    assert event.days == (TUESDAY, THURSDAY), "Tuesday's may have been a former batch"
+    event = event_in(told, evidence(seemed_whole, announced, proved=seemed_whole))
+    assert narrow(event, [(BEFORE, TUESDAY), (AFTER, TUESDAY)]).days == (THURSDAY,)
+    event = event_in(record(THURSDAY, MONDAY), evidence([TUESDAY], announced, proved=[TUESDAY]))
+    assert TUESDAY in event.days, "a new paper may be lost"
+
+
+def test_a_feed_that_names_what_cannot_be_excludes_nothing() -> None:
+    """Schedule 94: Thursday's feed was Wednesday's again, which only other papers of the harvest show."""
+    known = Known(1, "stat.ML", frozenset({"stat.ML"}), False, MONDAY.date())
+    told = record(THURSDAY, MONDAY, categories=("stat.ML", "cs.CL"))
+    seen = evidence([THURSDAY], known=known, covered=(TUESDAY, WEDNESDAY))
+    other = replace(record(WEDNESDAY, MONDAY), arxiv_id="2601.90040")
+    repeated = {"2601.90040": [Announced(1, 1, "cs.CL", THURSDAY, NEW, "feed")]}
+    seen = replace(seen, announced=repeated)
+    seen = without_refuted(seen, events_of(other, ["cs.CL"], seen))
+    assert event_in(told, seen).days == (THURSDAY, WEDNESDAY)
+
+
+def test_the_day_of_its_change_is_in_doubt_for_a_paper_that_joined_if_its_feed_only_seemed_whole() -> None:
+    """Schedule 171: Thursday's feed was Wednesday's again, and nothing had shown it yet."""
+    known = Known(1, "stat.ML", frozenset({"stat.ML"}), False, MONDAY.date())
+    told = record(THURSDAY, MONDAY, categories=("stat.ML", "cs.CL"))
+    covered = (TUESDAY, WEDNESDAY)
+    event = event_in(told, evidence([THURSDAY], known=known, covered=covered))
+    assert event.days == event.doubted_days == (WEDNESDAY, THURSDAY)
+    event = event_in(told, evidence([THURSDAY], known=known, covered=covered, proved=[THURSDAY]))
+    assert event.days == (WEDNESDAY,)

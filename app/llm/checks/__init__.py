@@ -11,7 +11,7 @@ from app.llm.base import Detail, PaperText, SummaryDraft
 from app.llm.checks.content import check_formulas, check_numbers
 from app.llm.checks.finding import Answer, Finding, read_answer
 from app.llm.checks.language import check_language
-from app.llm.checks.leaks import addresses_model, check_addresses_model, check_labels, check_markup, check_obeyed
+from app.llm.checks.leaks import addresses_model, check_addresses_model, check_echo, check_labels, check_markup, check_obeyed
 from app.llm.checks.shape import (
     check_copies,
     check_cut_short,
@@ -29,6 +29,7 @@ CHECKS: Final[tuple[Callable[[Answer], Iterator[Finding]], ...]] = (
     check_language,
     check_copies,
     check_labels,
+    check_echo,
     check_markup,
     check_repeated,
     check_length,

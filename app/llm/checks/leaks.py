@@ -40,6 +40,18 @@ def check_labels(answer: Answer) -> Iterator[Finding]:
                 break
 
 
+_PROMPT: Final = re.compile(r"what is new,? in one|(?:in )?one english sentence for researchers|nothing omitted", re.I)
+
+
+def check_echo(answer: Answer) -> Iterator[Finding]:
+    """echo: small models give the prompt's own words back (SmolLM2 did so in every second answer)."""
+    source = _lower_source(answer)
+    for name, text in answer.texts.items():
+        match = _PROMPT.search(text)
+        if match and match[0].lower() not in source:
+            yield Finding("echo", f"The {name} repeats the instructions; say what is new in this paper.", True)
+
+
 _TAG: Final = re.compile(
     r"</?(?:p|br|hr|b|i|u|em|strong|sub|sup|div|span|a|code|pre|ul|ol|li|h[1-6]|table|tr|td|th|img|script|style|html|body|think|"
     r"thinking|reasoning|answer|output|response|translation|summary|title|abstract|tldr)(?:\s[^<>]{0,200})?/?>"

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.llm import CallFailed, Detail, Expected, Mode, Trouble
@@ -361,13 +362,12 @@ async def model_failed(session: AsyncSession, name: str, error: CallFailed, limi
     """Record a failure of a model's endpoint: it rests as long as it asked for, longer each time, or until it is repaired."""
     if error.trouble == Trouble.UNSUPPORTED:
         return
-    state = await session.get(ModelState, name, with_for_update=True)
-    if state is None:
-        state = ModelState(name=name, failures=0)
-        session.add(state)
+    # Several first calls may fail at once.
+    await session.execute(insert(ModelState).values(name=name).on_conflict_do_nothing())
+    state = await session.get_one(ModelState, name, with_for_update=True, populate_existing=True)
     now = await session.scalar(text("SELECT clock_timestamp()"))
     assert now is not None
-    state.failures = (state.failures or 0) + 1
+    state.failures += 1
     state.reason, state.detail = error.reason, error.detail
     if error.trouble == Trouble.STOPPED:
         state.stopped_at = state.stopped_at or now

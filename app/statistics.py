@@ -231,8 +231,9 @@ _KNOW = text(
         JOIN unnest(CAST(:languages AS text[])) AS wanted(language)
           ON summary.language = wanted.language
           OR split_part(wanted.language, '-', 1) = 'en' AND summary.tldr_en IS NOT NULL
-        WHERE summary.status = 'done' OR summary.abstract_hash = paper.abstract_hash
-           OR coalesce(summary.paper_version, 1) = paper.version
+        WHERE summary.released_at IS NULL
+          AND (summary.status = 'done' OR summary.abstract_hash = paper.abstract_hash
+               OR coalesce(summary.paper_version, 1) = paper.version)
         ORDER BY summary.arxiv_id, wanted.language, summary.status = 'done' DESC, summary.language = wanted.language DESC,
                  summary.tldr IS NOT NULL DESC,
                  array_position(ARRAY['human', 'llm', 'imported', 'extractive'], summary.origin),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -115,8 +116,62 @@ class _Asking:
         return [model.name for model in self.chain.models]
 
 
+class Turns:
+    """The calls of one process. Its worker has more jobs at hand than it may make calls, so that the next call need not wait
+    for a job to be fetched and begun; the limits themselves hold in the database.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._is_over = False
+
+    async def take(self) -> bool:
+        """Wait for one; False if no more are given."""
+        await self._places.acquire()
+        if self._is_over:
+            self._places.release()
+        return not self._is_over
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        self._places.release()
+
+    def end(self) -> None:
+        """Give no more: whoever waits is told, one by the other."""
+        self._is_over = True
+        self._places.release()
+
+
+_turns: "WeakKeyDictionary[ModelChain, Turns]" = WeakKeyDictionary()
+
+
+def begin_turns(tools: Tools) -> Turns:
+    """New turns for a worker that begins."""
+    turns = Turns(tools.settings.llm_concurrency)
+    if is_chain(tools.summariser):
+        _turns[tools.summariser] = turns
+    return turns
+
+
+def jobs_at_hand(settings: Settings) -> int:
+    """How many jobs of summaries a worker begins at once."""
+    return settings.llm_concurrency + settings.llm_concurrency // 2 + 1
+
+
 async def _ask_models(tools: Tools, chain: "ModelChain", task: Task) -> dict[str, Any]:
     """Ask the models until one answers, or none can now."""
+    turns = _turns.get(chain) or begin_turns(tools)
+    if not await turns.take():
+        # The worker is asked to stop; nothing was paid for yet.
+        async with tools.database.transaction() as session:
+            return await _put_off(session, task, None, None, timedelta(0))
+    try:
+        return await _ask_in_turn(tools, chain, task)
+    finally:
+        turns.give_back()
+
+
+async def _ask_in_turn(tools: Tools, chain: "ModelChain", task: Task) -> dict[str, Any]:
     asking = _Asking(tools, chain, task, limits_of(tools.settings))
     if not (task.text.abstract or task.text.title):
         async with tools.database.transaction() as session:
@@ -298,8 +353,8 @@ def _some(delay: timedelta) -> timedelta:
 async def _put_off(
     session: AsyncSession,
     task: Task,
-    reason: str,
-    detail: str,
+    reason: str | None,
+    detail: str | None,
     delay: timedelta,
     *,
     is_attempt: bool = False,
@@ -338,9 +393,9 @@ async def give_up_job(session: AsyncSession, summary_ids: Sequence[int], reason:
         await _give_up(session, task, "worker_died", reason)
 
 
-async def refresh_digests(session: AsyncSession, arxiv_id: str) -> None:
-    """Have the digests composed again, soon, that wait for a summary of this paper."""
-    for digest_id in await digests.waiting_for(session, arxiv_id):
+async def refresh_digests(session: AsyncSession, arxiv_id: str, *, every: bool = False) -> None:
+    """Have the digests composed again, soon, that wait for a summary of this paper, or ``every`` one that shows it."""
+    for digest_id in await digests.waiting_for(session, arxiv_id, every=every):
         lock = f"compose:{digest_id}"
         # Mostly one waits already; to find that out by the unique index costs a savepoint and an error in Postgres' log.
         if not await session.scalar(_WAITS, {"lock": lock}):

@@ -56,6 +56,7 @@ async def _run_engine(tools: Tools, url: str) -> None:
                 shutdown_graceful_timeout=GRACE,
             )
             engines.create_task(_end_together(work), name=f"engine {queue}")
+        engines.create_task(_end_with_the_others(summarizing.begin_turns(tools)), name="turns")
 
 
 class _EngineStopped(Exception):
@@ -67,9 +68,17 @@ async def _end_together(work: Awaitable[None]) -> None:
     raise _EngineStopped("the job engine has ended")
 
 
+async def _end_with_the_others(turns: summarizing.Turns) -> None:
+    """When the engines are asked to stop, they wait for their jobs: no job is to begin a call then."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        turns.end()
+
+
 def _queues(settings: Settings) -> list[tuple[Queue, int]]:
     """The queues and their places in this worker: waiting for a model must not keep a listing from being read."""
-    return [(Queue.DEFAULT, settings.worker_concurrency), (Queue.SUMMARIES, settings.llm_concurrency)]
+    return [(Queue.DEFAULT, settings.worker_concurrency), (Queue.SUMMARIES, summarizing.jobs_at_hand(settings))]
 
 
 def _first_line(error: Exception) -> str:
@@ -81,11 +90,12 @@ async def run_summaries(tools: Tools, url: str) -> None:
     """Make summaries until cancelled, and nothing else; calls that are under way are then waited for."""
     app = build_app(tools, url)
     rescue = asyncio.create_task(_rescue_for_ever(tools), name="rescue")
+    turns = asyncio.create_task(_end_with_the_others(summarizing.begin_turns(tools)), name="turns")
     try:
         async with app.open_async():
             await app.run_worker_async(
                 queues=[Queue.SUMMARIES],
-                concurrency=tools.settings.llm_concurrency,
+                concurrency=summarizing.jobs_at_hand(tools.settings),
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=tools.settings.llm_timeout.total_seconds(),
             )

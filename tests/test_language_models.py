@@ -351,6 +351,12 @@ async def test_a_human_text_wins_until_it_is_released(
     assert (await client.put(path, json=body | {"tldr": "另一句话。"})).status_code == 200
     digest = (await client.post("/v1/digests", json={"channel": "cs.CL"})).json()
     assert (digest["items"][0]["tldr"], digest["items"][0]["summary"]["origin"]) == ("另一句话。", "human")
+    # A digest that shows the paper is composed again when the text is written, without being asked.
+    assert (await client.put(path, json=body | {"tldr": "第三句话。"})).status_code == 200
+    await asyncio.sleep(3.1)
+    await work(tools, database_url)
+    shown = await read(client, f"/v1/digests/{digest['id']}")
+    assert (shown["items"][0]["tldr"], shown["revision"]) == ("第三句话。", digest["revision"] + 1)
     # The paper changes: the text stays, marked stale, beside the model's new one.
     changed = Item("2601.95001", version=2, type="replace", abstract="We propose something else entirely. It works.")
     await store(tools, fake_arxiv, changed, day=WEDNESDAY)

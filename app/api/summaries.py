@@ -67,7 +67,7 @@ async def write_summary(
     """It wins over every other one until it is released, even when the paper changes (then it is marked stale)."""
     paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
     summary, created = await summaries.put_text(session, paper, language, HumanText(**body.model_dump()))
-    await summarizing.refresh_digests(session, paper.arxiv_id)
+    await summarizing.refresh_digests(session, paper.arxiv_id, every=True)
     response.status_code = 201 if created else 200
     return SummaryRead.of(summary, paper)
 
@@ -77,7 +77,7 @@ async def release_summary(arxiv_id: str, language: Language, session: SessionDep
     """The text stays stored; from now on the other summaries speak for the paper again."""
     canonical = ids.parse(arxiv_id).id
     await summaries.release_text(session, canonical, language)
-    await summarizing.refresh_digests(session, canonical)
+    await summarizing.refresh_digests(session, canonical, every=True)
 
 
 @router.get("/summaries", summary="List summaries")

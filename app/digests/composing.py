@@ -195,7 +195,7 @@ def _provenance(current: Current) -> document.Provenance:
     summary = current.summary
     return document.Provenance(
         origin=summary.origin,
-        model=summary.model or None,
+        model=summary.answered_by or summary.model or None,
         provider=summary.provider or None,
         prompt_version=summary.prompt_version or None,
         paper_version=summary.paper_version,

@@ -105,11 +105,16 @@ _WAITING = text(
     SELECT DISTINCT item.digest_id
     FROM digest_items AS item
     JOIN digests AS digest ON digest.id = item.digest_id AND digest.revision = item.revision
-    WHERE item.arxiv_id = :arxiv_id AND item.summary_status <> 'done'
+    WHERE item.arxiv_id = :arxiv_id
+      AND (:every OR item.summary_status <> 'done' OR item.content #>> '{summary,origin}' = 'extractive'
+           OR item.content #>> '{summary,stale}' = 'true')
     """
 )
 
 
-async def waiting_for(session: AsyncSession, arxiv_id: str) -> list[str]:
-    """The digests whose newest revision shows this paper without a summary."""
-    return list(await session.scalars(_WAITING, {"arxiv_id": arxiv_id}))
+async def waiting_for(session: AsyncSession, arxiv_id: str, *, every: bool = False) -> list[str]:
+    """The digests whose newest revision shows this paper without a summary, or with one that a better one may replace.
+
+    With ``every``, all whose newest revision shows the paper: a human's text may replace any.
+    """
+    return list(await session.scalars(_WAITING, {"arxiv_id": arxiv_id, "every": every}))

@@ -166,8 +166,8 @@ async def _keep_checks(session: AsyncSession, checks: Mapping[int, Sequence[Mapp
 async def put_off(
     session: AsyncSession,
     task: Task,
-    reason: str,
-    detail: str,
+    reason: str | None,
+    detail: str | None,
     delay: timedelta,
     *,
     is_attempt: bool,

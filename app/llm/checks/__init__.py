@@ -11,7 +11,14 @@ from app.llm.base import Detail, PaperText, SummaryDraft
 from app.llm.checks.content import check_formulas, check_numbers
 from app.llm.checks.finding import Answer, Finding, read_answer
 from app.llm.checks.language import check_language
-from app.llm.checks.leaks import addresses_model, check_addresses_model, check_echo, check_labels, check_markup, check_obeyed
+from app.llm.checks.leaks import (
+    addresses_model,
+    check_addresses_model,
+    check_echo,
+    check_labels,
+    check_markup,
+    check_obeyed,
+)
 from app.llm.checks.shape import (
     check_copies,
     check_cut_short,

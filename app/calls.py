@@ -149,7 +149,7 @@ async def take_place(
     """
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('calls'))"))
     at = await standing(session, limits)
-    states = {row.name: row for row in await session.scalars(select(ModelState).where(ModelState.name.in_(models)))}
+    states = {row.name: row for row in await session.execute(_STATES, {"models": list(models)})}
     chosen = _choose(models, states, at.now, avoid)
     if isinstance(chosen, Wait):
         return chosen
@@ -163,22 +163,35 @@ async def take_place(
     state = states.get(models[chosen])
     if state is not None and state.stopped_at is not None:
         # This call tries whether it was repaired; the others wait for what comes of it.
-        state.rest_until = at.now + limits.probe_interval
-    call = Call(
-        summary_ids=list(summary_ids),
-        arxiv_id=arxiv_id,
-        model=providers[chosen][0],
-        provider=providers[chosen][1],
-        started_at=at.now,
-        outcome=CallOutcome.RUNNING,
-        input_tokens=wants.input_tokens,
-        output_tokens=wants.output_tokens,
-        cost=Decimal(str(wants.cost or 0)),
+        rest_until = at.now + limits.probe_interval
+        await session.execute(update(ModelState).where(ModelState.name == state.name).values(rest_until=rest_until))
+    call_id = await session.scalar(
+        _BEGIN,
+        {
+            "summary_ids": list(summary_ids),
+            "arxiv_id": arxiv_id,
+            "model": providers[chosen][0],
+            "provider": providers[chosen][1],
+            "started_at": at.now,
+            "input": wants.input_tokens,
+            "output": wants.output_tokens,
+            "cost": Decimal(str(wants.cost or 0)),
+        },
     )
-    session.add(call)
-    await session.flush()
+    assert call_id is not None
     mode = Mode(state.mode) if state is not None and state.mode else Mode.JSON_SCHEMA
-    return Place(call.id, chosen, mode, detail)
+    return Place(call_id, chosen, mode, detail)
+
+
+# As text and not as objects: these two run under the lock that all calls take one after the other.
+_STATES = text("SELECT name, mode, rest_until, stopped_at, reason, detail FROM model_states WHERE name = ANY(:models)")
+_BEGIN = text(
+    """
+    INSERT INTO calls (summary_ids, arxiv_id, model, provider, started_at, outcome, input_tokens, output_tokens, cost)
+    VALUES (CAST(:summary_ids AS bigint[]), :arxiv_id, :model, :provider, :started_at, 'running', :input, :output, :cost)
+    RETURNING id
+    """
+)
 
 
 def _affordable(at: Standing, limits: Limits, costs: Mapping[Detail, float]) -> Detail | Wait:
@@ -209,7 +222,7 @@ def _next_month(now: datetime) -> datetime:
     return (first + timedelta(days=32)).replace(day=1)
 
 
-def _choose(models: Sequence[str], states: Mapping[str, ModelState], now: datetime, avoid: int | None) -> int | Wait:
+def _choose(models: Sequence[str], states: Mapping[str, Any], now: datetime, avoid: int | None) -> int | Wait:
     """The first model that does not rest; the one to avoid only if there is no other."""
     ready = [
         number for number, name in enumerate(models) if name not in states or (states[name].rest_until or now) <= now

@@ -71,7 +71,7 @@ async def summarize(tools: Tools, summary_ids: Sequence[int]) -> dict[str, Any]:
         task = await summaries.begin(session, summary_ids)
         if task is None:
             return {"summary_ids": list(summary_ids), "status": "nothing to do"}
-        if task.origin == "llm":
+        if task.was_left:
             await calls.lose_calls(session, task.summary_ids)
     shown = {"summary_ids": task.summary_ids, "arxiv_id": task.arxiv_id}
     if task.origin != "llm":

@@ -90,15 +90,16 @@ async def run_summaries(tools: Tools, url: str) -> None:
     """Make summaries until cancelled, and nothing else; calls that are under way are then waited for."""
     app = build_app(tools, url)
     rescue = asyncio.create_task(_rescue_for_ever(tools), name="rescue")
-    turns = asyncio.create_task(_end_with_the_others(summarizing.begin_turns(tools)), name="turns")
     try:
-        async with app.open_async():
-            await app.run_worker_async(
+        async with app.open_async(), asyncio.TaskGroup() as engines:
+            work = app.run_worker_async(
                 queues=[Queue.SUMMARIES],
                 concurrency=summarizing.jobs_at_hand(tools.settings),
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=tools.settings.llm_timeout.total_seconds(),
             )
+            engines.create_task(_end_together(work), name="engine summaries")
+            engines.create_task(_end_with_the_others(summarizing.begin_turns(tools)), name="turns")
     finally:
         rescue.cancel()
         with suppress(asyncio.CancelledError):

@@ -500,6 +500,12 @@ def test_the_doctor_makes_one_real_call_and_hides_the_key(database_url: str, tmp
         assert wrong.code == 1
         assert "gave no summary: fake-model@127.0.0.1" in wrong.err and "401" in wrong.err
         assert "geheim" not in wrong.out + wrong.err
+        fake.always(Recipe.status(401, message="Incorrect API key provided: secret."))
+        repeated = command_line(tmp_path, database_url, fake).run("doctor")
+        assert "Incorrect API key provided: ***." in repeated.err and "secret" not in repeated.err
+        address = fake.url.replace("//", "//user:passwort@")
+        inside = command_line(tmp_path, database_url, fake, llm_base_url=address).run("doctor", "--no-call")
+        assert "//***@127.0.0.1" in inside.out and "passwort" not in inside.out + inside.err
         older = CommandLine(tmp_path, database_url=database_url)
         assert "ZHAIYAO_LLM_MODEL is not set" in older.run("doctor").err
 

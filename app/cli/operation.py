@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
@@ -99,6 +100,9 @@ def _show(name: str, value: Any) -> str:
         return f"{value.total_seconds():g}"
     if isinstance(value, SecretStr):
         return "***"
+    if name in ("llm_base_url", "llm_model") and value:
+        value = ",".join(value) if isinstance(value, tuple) else value
+        return re.sub(r"//[^/@\s,]+@", "//***@", value)
     return ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
 
 

@@ -61,6 +61,7 @@ class LanguageModel:
             base_url = f"http{address}"
         self.base_url = base_url
         self.timeout = timeout
+        self._key = api_key
         self._client: Any = None
         kind, colon, native = name.partition(":")
         if colon and kind in ("anthropic", "google"):
@@ -129,7 +130,8 @@ class LanguageModel:
 
     def _failure(self, status: int, body: object, headers: Mapping[str, str]) -> CallFailed:
         said = _said(body)
-        detail = f"{self.name} answered {status}: {said}"
+        # Some endpoints repeat the key that they refuse.
+        detail = f"{self.name} answered {status}: {said.replace(self._key, '***') if self._key else said}"
         lower = f"{body}".lower()
         if status in (401, 403):
             return CallFailed(Trouble.STOPPED, "unauthorized", detail)

@@ -21,7 +21,8 @@ from app.summaries.requesting import job_for
 class Task:
     """Summaries of one paper to be made: from this text, in these languages (each with its summary's number).
 
-    ``attempts`` counts the calls that gave nothing, ``complaints`` says what was wrong with the last answer.
+    ``attempts`` counts the calls that gave nothing, ``complaints`` says what was wrong with the last answer. ``was_left``: a
+    worker had begun with them and not come to an end.
     """
 
     arxiv_id: str
@@ -30,6 +31,7 @@ class Task:
     languages: Mapping[str, int]
     attempts: int = 0
     complaints: tuple[str, ...] = ()
+    was_left: bool = False
 
     @property
     def summary_ids(self) -> list[int]:
@@ -49,6 +51,7 @@ async def begin(session: AsyncSession, summary_ids: Sequence[int]) -> Task | Non
         raise NotFound(f"There is no summary {', '.join(map(str, summary_ids))}.")
     paper = await session.get_one(Paper, rows[0].arxiv_id)
     wanted = [row for row in rows if row.status in (SummaryStatus.PENDING, SummaryStatus.RUNNING)]
+    was_left = any(row.status == SummaryStatus.RUNNING for row in wanted)
     for row in wanted:
         if paper.abstract_hash != row.abstract_hash:
             row.status, row.reason, row.retry_at = SummaryStatus.FAILED, "moved_on", None
@@ -66,6 +69,7 @@ async def begin(session: AsyncSession, summary_ids: Sequence[int]) -> Task | Non
         {row.language: row.id for row in running},
         max(row.attempts for row in running),
         tuple(complaints),
+        was_left,
     )
 
 

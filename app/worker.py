@@ -137,6 +137,8 @@ async def _rescue_for_ever(tools: Tools) -> None:
         try:
             async with tools.database.transaction() as session:
                 retried, given_up = await jobs.rescue_stalled(session, MAX_ATTEMPTS)
+                for job_id in retried:
+                    await _lose_calls(session, job_id)
                 for job_id in given_up:
                     await _fail_summaries(session, job_id)
             for job_id in retried:
@@ -149,6 +151,14 @@ async def _rescue_for_ever(tools: Tools) -> None:
         except Exception:
             logger.exception("looking for the jobs of dead workers failed")
         await asyncio.sleep(RESCUE_EVERY)
+
+
+async def _lose_calls(session: AsyncSession, job_id: int) -> None:
+    """Free the places of a dead worker's calls at once: those who wait for them might keep its jobs from being fetched."""
+    job = await jobs.get_job(session, job_id)
+    if job.kind == JobKind.SUMMARIZE:
+        await summaries.hold(session, job.args["summary_ids"])
+        await calls.lose_calls(session, job.args["summary_ids"])
 
 
 async def _fail_summaries(session: AsyncSession, job_id: int) -> None:

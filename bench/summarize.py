@@ -105,8 +105,8 @@ def ours(
         assert len(fake.requests) == len(items), f"{len(fake.requests)} calls for {len(items)} papers"
         if worker.err.count("\n") > 1:
             print(f"the worker said: {worker.err}", file=sys.stderr)
-        spent = [late - early for early, late in zip(before, after, strict=True)]
-        return Took(wall, *spent, fake.peak)
+        own, postgres, endpoint = (late - early for early, late in zip(before, after, strict=True))
+        return Took(wall, own, postgres, endpoint, fake.peak)
 
 
 def start_profiled(commands: CommandLine, target: str) -> Running:

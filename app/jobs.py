@@ -233,6 +233,12 @@ async def is_running(session: AsyncSession, kind: JobKind, **args: Any) -> bool:
     return bool(await session.scalar(statement, {"kind": kind, "args": args}))
 
 
+async def is_waiting(session: AsyncSession, queueing_lock: str) -> bool:
+    """Whether a job with this ``queueing_lock`` waits."""
+    waits = "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo')"
+    return bool(await session.scalar(text(waits), {"lock": queueing_lock}))
+
+
 async def any_due(session: AsyncSession) -> bool:
     """Whether a job waits whose time has come."""
     due = "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())"

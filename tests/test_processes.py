@@ -172,7 +172,7 @@ def test_a_dead_workers_jobs_are_taken_up_by_another(stage: Stage) -> None:
     fake = GatedArxiv()
     fake.serve("cs.CL", rss("cs.CL", TUESDAY, *SIX, Item("2601.95007")))
     with fake.running():
-        zhaiyao = stage.zhaiyao(database_url=url, arxiv_feed_url=fake.url)
+        zhaiyao = stage.zhaiyao(database_url=url, arxiv_feed_url=fake.url, llm_concurrency=1)
         [reading] = enqueue_jobs(url, ingest_job("cs.CL"))
         # The composing and the summarising jobs hang in the middle of their work, waiting for these tables.
         with held(url, "LOCK TABLE summaries, digests IN EXCLUSIVE MODE"):
@@ -245,7 +245,7 @@ def test_a_worker_that_slept_works_on_beside_the_one_that_took_its_job(stage: St
         # It has the job, but not the door: the sleeper's connection to arXiv is still open.
         waits = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         wait_until(lambda: ask(url, waits), "the other worker to wait for its turn")
-        assert ask(url, "SELECT count(*) FROM procrastinate_workers") == 1
+        assert ask(url, "SELECT count(*) FROM procrastinate_workers") == 2, "one engine for each queue"
         assert len(fake.requests) == 1
         sleeper.process.send_signal(signal.SIGCONT)
         fake.gate.set()
@@ -361,7 +361,7 @@ def test_two_at_once_share_a_data_folder_and_do_each_job_once(stage: Stage) -> N
         url = embedded_url(data)
         wait_until(lambda: all_done(url), "the summaries and digests")
         assert len(servers(data)) == len(supervisors(data)) == 1
-        assert ask(url, "SELECT count(*) FROM procrastinate_workers") == 2
+        assert ask(url, "SELECT count(*) FROM procrastinate_workers") == 4, "one engine for each queue"
         assert set(query(url, "SELECT attempts FROM procrastinate_jobs WHERE task_name <> 'poll'")) == {1}
         started = "SELECT count(*) FROM procrastinate_events WHERE type = 'started' GROUP BY job_id"
         assert set(query(url, started)) == {1}

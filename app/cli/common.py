@@ -90,9 +90,19 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         return await work
 
     try:
-        return asyncio.run(interruptible())
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            return runner.run(interruptible())
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise InterruptionError from None
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, where it is: a fifth less CPU for work that mostly waits."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def run_service(work: Coroutine[Any, Any, None]) -> None:

@@ -40,8 +40,6 @@ def doctor(
         if settings.contact
         else ["ZHAIYAO_CONTACT is not set: arXiv asks whom to write to (mailto:you@example.org)."]
     )
-    if not settings.llm_model:
-        problems.append("ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.")
 
     async def check() -> tuple[str, list[Any]]:
         from app.db import Database
@@ -76,6 +74,8 @@ def doctor(
         for problem in problems:
             err.print(f"warning: {problem}", soft_wrap=True)
         err.print(f"zhaiyao: {fault}" if fault else "The database answers and its schema is current.", soft_wrap=True)
+        if not (fault or settings.llm_model):
+            err.print("ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.")
         for trial in trials:
             err.print(_say_trial(trial), soft_wrap=True)
     if fault or any(trial.problem for trial in trials):

@@ -92,7 +92,7 @@ class ModelChain:
         charge again for a call whose answer died with its worker.
         """
         prompt = build(paper, languages, detail, self.fields, self.glossary, complaints)
-        question = f"{prompt.system}\0{prompt.user}\0{mode}\0{attempt}"
+        question = f"{model.name}\0{prompt.system}\0{prompt.user}\0{mode}\0{attempt}"
         key = f"zhaiyao-{hashlib.sha256(question.encode()).hexdigest()[:40]}"
         reply = await model.ask(prompt, mode, key)
         try:

@@ -64,6 +64,7 @@ class Summary(Base):
     output_tokens: Mapped[int | None]
     cost: Mapped[Decimal | None] = mapped_column(Numeric(14, 8), comment="US dollars; NULL where no price is known")
     attempts: Mapped[int] = mapped_column(server_default=text("0"), comment="calls that did not give a summary")
+    refusals: Mapped[int] = mapped_column(server_default=text("0"), comment="those of them that had a bad answer")
     reason: Mapped[str | None] = mapped_column(
         comment="why it waits or failed, as a stable word; error says it in full"
     )

@@ -130,7 +130,8 @@ async def retry(session: AsyncSession, summary_ids: Sequence[int]) -> int:
     )
     of_paper: dict[tuple[str, str], list[int]] = {}
     for row in rows:
-        row.status, row.attempts, row.reason, row.error, row.retry_at = SummaryStatus.PENDING, 0, None, None, None
+        row.status, row.reason, row.error, row.retry_at = SummaryStatus.PENDING, None, None, None
+        row.attempts = row.refusals = 0
         of_paper.setdefault((row.arxiv_id, row.origin), []).append(row.id)
     await enqueue(session, [job_for(ids) for (_, origin), ids in of_paper.items()])
     return len(rows)

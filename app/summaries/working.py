@@ -21,8 +21,8 @@ from app.summaries.requesting import job_for
 class Task:
     """Summaries of one paper to be made: from this text, in these languages (each with its summary's number).
 
-    ``attempts`` counts the calls that gave nothing, ``complaints`` says what was wrong with the last answer. ``was_left``: a
-    worker had begun with them and not come to an end.
+    ``attempts`` counts the calls that gave nothing, ``refusals`` those of them that had a bad answer, and ``complaints`` says
+    what was wrong with the last one. ``was_left``: a worker had begun with them and not come to an end.
     """
 
     arxiv_id: str
@@ -30,6 +30,7 @@ class Task:
     text: PaperText
     languages: Mapping[str, int]
     attempts: int = 0
+    refusals: int = 0
     complaints: tuple[str, ...] = ()
     was_left: bool = False
 
@@ -68,6 +69,7 @@ async def begin(session: AsyncSession, summary_ids: Sequence[int]) -> Task | Non
         PaperText(paper.arxiv_id, paper.title, paper.abstract, tuple(paper.categories)),
         {row.language: row.id for row in running},
         max(row.attempts for row in running),
+        max(row.refusals for row in running),
         tuple(complaints),
         was_left,
     )
@@ -175,6 +177,7 @@ async def put_off(
     delay: timedelta,
     *,
     is_attempt: bool,
+    is_refusal: bool = False,
     checks: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
     only: Sequence[int] | None = None,
 ) -> int:
@@ -186,6 +189,7 @@ async def put_off(
         "error": detail,
         "retry_at": text("clock_timestamp() + CAST(:delay AS interval)").bindparams(delay=delay),
         "attempts": Summary.attempts + int(is_attempt),
+        "refusals": Summary.refusals + int(is_refusal),
     }
     unfinished = (Summary.id.in_(ids), Summary.status != SummaryStatus.DONE)
     await session.execute(update(Summary).where(*unfinished).values(**values))

@@ -153,6 +153,16 @@ def upgrade() -> None:
     op.add_column(
         "summaries",
         sa.Column(
+            "refusals",
+            sa.Integer(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="those of them that had a bad answer",
+        ),
+    )
+    op.add_column(
+        "summaries",
+        sa.Column(
             "reason",
             sa.Text(),
             nullable=True,
@@ -184,6 +194,7 @@ def downgrade() -> None:
     op.drop_index("ix_summaries_unfinished", table_name="summaries", postgresql_where=sa.text("status <> 'done'"))
     op.drop_column("summaries", "retry_at")
     op.drop_column("summaries", "reason")
+    op.drop_column("summaries", "refusals")
     op.drop_column("summaries", "attempts")
     op.drop_column("summaries", "cost")
     op.drop_column("summaries", "output_tokens")

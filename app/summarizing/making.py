@@ -5,28 +5,22 @@ of all workers together; a failed call is tried again later, on the next model o
 """
 
 import asyncio
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import calls, digests, summaries
+from app import calls, summaries
 from app.calls import Limits, Place, Wait
 from app.config import Settings
-from app.errors import ZhaiyaoError
 from app.ingestion import Tools
-from app.jobs import JobKind, NewJob, enqueue_once
 from app.llm import (
     CallFailed,
     Detail,
     ExtractiveSummariser,
     Mode,
-    PaperText,
     Summariser,
     SummariserError,
     Trouble,
@@ -34,6 +28,8 @@ from app.llm import (
 )
 from app.models import CallOutcome
 from app.summaries import Provenance, Task
+from app.summarizing.ending import about, give_up, put_off, refresh_digests
+from app.summarizing.turns import turns_of
 
 if TYPE_CHECKING:
     from app.llm.chain import Answer, ModelChain
@@ -47,9 +43,6 @@ MAX_FAILURES = 10
 
 LONGEST_HOLD = timedelta(seconds=10)
 """A job that must wait longer gives up its worker's place and is queued again."""
-
-REFRESH_DELAY = timedelta(seconds=3)
-"""Summaries that arrive within this time make one new revision of a digest, not one each."""
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -78,7 +71,7 @@ async def summarize(tools: Tools, summary_ids: Sequence[int]) -> dict[str, Any]:
         return shown | await _extract(tools, task)
     if not is_chain(tools.summariser):
         async with tools.database.transaction() as session:
-            return shown | await _put_off(
+            return shown | await put_off(
                 session, task, "no_model", "No language model is configured: set ZHAIYAO_LLM_MODEL.", timedelta(hours=1)
             )
     return shown | await _ask_models(tools, tools.summariser, task)
@@ -116,55 +109,13 @@ class _Asking:
         return [model.name for model in self.chain.models]
 
 
-class Turns:
-    """The calls of one process. Its worker has more jobs at hand than it may make calls, so that the next call need not wait
-    for a job to be fetched and begun; the limits themselves hold in the database.
-    """
-
-    def __init__(self, at_once: int) -> None:
-        self._places = asyncio.Semaphore(at_once)
-        self._is_over = False
-
-    async def take(self) -> bool:
-        """Wait for one; False if no more are given."""
-        await self._places.acquire()
-        if self._is_over:
-            self._places.release()
-        return not self._is_over
-
-    def give_back(self) -> None:
-        """Let the next one have it."""
-        self._places.release()
-
-    def end(self) -> None:
-        """Give no more: whoever waits is told, one by the other."""
-        self._is_over = True
-        self._places.release()
-
-
-_turns: "WeakKeyDictionary[ModelChain, Turns]" = WeakKeyDictionary()
-
-
-def begin_turns(tools: Tools) -> Turns:
-    """New turns for a worker that begins."""
-    turns = Turns(tools.settings.llm_concurrency)
-    if is_chain(tools.summariser):
-        _turns[tools.summariser] = turns
-    return turns
-
-
-def jobs_at_hand(settings: Settings) -> int:
-    """How many jobs of summaries a worker begins at once."""
-    return settings.llm_concurrency + settings.llm_concurrency // 2 + 1
-
-
 async def _ask_models(tools: Tools, chain: "ModelChain", task: Task) -> dict[str, Any]:
     """Ask the models until one answers, or none can now."""
-    turns = _turns.get(chain) or begin_turns(tools)
+    turns = turns_of(tools, chain)
     if not await turns.take():
         # The worker is asked to stop; nothing was paid for yet.
         async with tools.database.transaction() as session:
-            return await _put_off(session, task, None, None, timedelta(0))
+            return await put_off(session, task, None, None, timedelta(0))
     try:
         return await _ask_in_turn(tools, chain, task)
     finally:
@@ -182,8 +133,8 @@ async def _ask_in_turn(tools: Tools, chain: "ModelChain", task: Task) -> dict[st
         place = await _take_place(asking, avoid)
         if isinstance(place, Wait):
             async with tools.database.transaction() as session:
-                delay = max(place.until - tools.now(), timedelta(0)) + _some(tools.settings.llm_retry_delay)
-                return await _put_off(session, task, place.reason, place.detail, delay)
+                delay = max(place.until - tools.now(), timedelta(0)) + about(tools.settings.llm_retry_delay)
+                return await put_off(session, task, place.reason, place.detail, delay)
         model = chain.models[place.model]
         try:
             answer = await chain.ask(
@@ -193,7 +144,7 @@ async def _ask_in_turn(tools: Tools, chain: "ModelChain", task: Task) -> dict[st
                 detail=place.detail,
                 mode=place.mode,
                 complaints=task.complaints,
-                attempt=task.attempts,
+                attempt=task.refusals,
             )
         except CallFailed as error:
             done = await _failed(asking, place, error)
@@ -203,8 +154,8 @@ async def _ask_in_turn(tools: Tools, chain: "ModelChain", task: Task) -> dict[st
             continue
         return await _answered(asking, place, answer)
     async with tools.database.transaction() as session:
-        return await _put_off(
-            session, task, "unavailable", "No model of the chain could answer.", _some(tools.settings.llm_retry_delay)
+        return await put_off(
+            session, task, "unavailable", "No model of the chain could answer.", about(tools.settings.llm_retry_delay)
         )
 
 
@@ -231,7 +182,7 @@ async def _take_place(asking: _Asking, avoid: int | None) -> Place | Wait:
         await asyncio.sleep(pause.total_seconds())
 
 
-_OUTCOMES = {
+OUTCOMES = {
     Trouble.LATER: CallOutcome.LATER,
     Trouble.STOPPED: CallOutcome.STOPPED,
     Trouble.BAD_ANSWER: CallOutcome.BAD_ANSWER,
@@ -242,7 +193,7 @@ _OUTCOMES = {
 async def _failed(asking: _Asking, place: Place, error: CallFailed) -> dict[str, Any] | None:
     """Record a failed call; None if another one is worth a try at once."""
     tools, model = asking.tools, asking.chain.models[place.model]
-    outcome = _OUTCOMES[error.trouble]
+    outcome = OUTCOMES[error.trouble]
     cost = asking.chain.cost(model, *error.tokens)
     async with tools.database.transaction() as session:
         result = await _after_failure(session, asking, place, error)
@@ -266,18 +217,18 @@ async def _after_failure(
         if place.model + 1 < len(asking.chain.models):
             return None
         if error.trouble == Trouble.STOPPED:
-            return await _put_off(session, task, error.reason, error.detail, asking.limits.probe_interval)
+            return await put_off(session, task, error.reason, error.detail, asking.limits.probe_interval)
         counts = error.reason != "rate_limited"
         if counts and task.attempts + 1 >= MAX_FAILURES:
-            return await _give_up(session, task, error.reason, error.detail)
+            return await give_up(session, task, error.reason, error.detail)
         delay = max(error.retry_after or timedelta(0), calls.growing(delay, task.attempts))
-        return await _put_off(session, task, error.reason, error.detail, delay, is_attempt=counts)
+        return await put_off(session, task, error.reason, error.detail, delay, is_attempt=counts)
     await calls.model_answered(session, model.name, place.mode, None)
-    if task.attempts + 1 >= MAX_BAD_ANSWERS:
-        return await _give_up(session, task, error.reason, error.detail)
+    if task.refusals + 1 >= MAX_BAD_ANSWERS:
+        return await give_up(session, task, error.reason, error.detail)
     found = [{"check": error.reason, "reason": error.detail, "is_fault": True}]
     checks = dict.fromkeys(task.summary_ids, found) if error.reason == "broken_answer" else None
-    return await _put_off(session, task, error.reason, error.detail, _some(delay), is_attempt=True, checks=checks)
+    return await put_off(session, task, error.reason, error.detail, about(delay), is_refusal=True, checks=checks)
 
 
 _TAKEN_OVER = {"status": "taken over", "error": "This worker seemed dead, and another one has begun anew."}
@@ -323,12 +274,12 @@ async def _answered(asking: _Asking, place: Place, answer: "Answer") -> dict[str
             result = dict(_TAKEN_OVER)
         elif bad:
             assert said is not None
-            if task.attempts + 1 >= MAX_BAD_ANSWERS:
-                result = await _give_up(session, task, "check_failed", said, only=list(bad), checks=bad)
+            if task.refusals + 1 >= MAX_BAD_ANSWERS:
+                result = await give_up(session, task, "check_failed", said, only=list(bad), checks=bad)
             else:
-                delay = _some(tools.settings.llm_retry_delay)
-                result = await _put_off(
-                    session, task, "check_failed", said, delay, is_attempt=True, checks=bad, only=list(bad)
+                delay = about(tools.settings.llm_retry_delay)
+                result = await put_off(
+                    session, task, "check_failed", said, delay, is_refusal=True, checks=bad, only=list(bad)
                 )
         await refresh_digests(session, task.arxiv_id)
         if await calls.model_answered(session, model.name, place.mode, answer.rest):
@@ -343,132 +294,3 @@ def _share(tokens: int, shares: int, first: bool) -> int:
 
 def _kept(findings: Sequence["Finding"]) -> list[dict[str, Any]]:
     return [{"check": one.check, "reason": one.reason, "is_fault": one.is_fault} for one in findings]
-
-
-def _some(delay: timedelta) -> timedelta:
-    """About this long, so that what was put off together does not come back together."""
-    return calls.growing(delay, 0)
-
-
-async def _put_off(
-    session: AsyncSession,
-    task: Task,
-    reason: str | None,
-    detail: str | None,
-    delay: timedelta,
-    *,
-    is_attempt: bool = False,
-    checks: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
-    only: Sequence[int] | None = None,
-) -> dict[str, Any]:
-    job_id = await summaries.put_off(
-        session, task, reason, detail, delay, is_attempt=is_attempt, checks=checks, only=only
-    )
-    return {"status": "waiting", "reason": reason, "error": detail, "next_job": job_id}
-
-
-async def _give_up(
-    session: AsyncSession,
-    task: Task,
-    reason: str,
-    detail: str,
-    *,
-    only: Sequence[int] | None = None,
-    checks: Mapping[int, Sequence[Mapping[str, Any]]] | None = None,
-) -> dict[str, Any]:
-    ids = list(only) if only is not None else task.summary_ids
-    await summaries.fail(session, ids, reason, detail, checks)
-    await refresh_digests(session, task.arxiv_id)
-    return {"status": "failed", "reason": reason, "error": detail}
-
-
-async def give_up_job(session: AsyncSession, summary_ids: Sequence[int], reason: str) -> None:
-    """Fail the summaries of a job that no worker survived."""
-    try:
-        task = await summaries.begin(session, summary_ids)
-    except ZhaiyaoError:
-        return
-    if task is not None:
-        await calls.lose_calls(session, task.summary_ids)
-        await _give_up(session, task, "worker_died", reason)
-
-
-async def refresh_digests(session: AsyncSession, arxiv_id: str, *, every: bool = False) -> None:
-    """Have the digests composed again, soon, that wait for a summary of this paper, or ``every`` one that shows it."""
-    for digest_id in await digests.waiting_for(session, arxiv_id, every=every):
-        lock = f"compose:{digest_id}"
-        # Mostly one waits already; to find that out by the unique index costs a savepoint and an error in Postgres' log.
-        if not await session.scalar(_WAITS, {"lock": lock}):
-            job = NewJob(JobKind.COMPOSE, {"digest_id": digest_id}, queueing_lock=lock, delay=REFRESH_DELAY)
-            await enqueue_once(session, job)
-
-
-_WAITS = text("SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = :lock AND status = 'todo')")
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What one call of a model showed: ``problem`` is None if it gave a summary that passes the checks."""
-
-    model: str
-    provider: str
-    mode: str | None
-    seconds: float
-    input_tokens: int
-    output_tokens: int
-    cost: float | None
-    problem: str | None
-
-
-_TRIAL_TEXT = PaperText(
-    "2601.00001",
-    "Reading listings twice",
-    "We propose to read every listing twice and to compare what was read. On 120 invented feeds this finds 3 of 4,000 lost "
-    "papers, where $a < b$ holds for each. The method is simple and needs no training.",
-)
-
-
-async def try_models(tools: Tools) -> list[Trial]:
-    """Ask each model of the chain for one small summary, whatever the budget says, and remember how it gives JSON."""
-    if not is_chain(tools.summariser):
-        return []
-    chain, language = tools.summariser, tools.settings.languages[0]
-    return [await _try(tools, chain, number, language) for number in range(len(chain.models))]
-
-
-async def _try(tools: Tools, chain: "ModelChain", number: int, language: str) -> Trial:
-    model = chain.models[number]
-    tokens, begin = (0, 0), time.monotonic()
-    mode, problem = None, None
-    for mode in Mode:
-        async with tools.database.transaction() as session:
-            call_id = await calls.begin_call(session, model.model, model.provider)
-        outcome = CallOutcome.OK
-        try:
-            answer = await chain.ask(
-                model,
-                _TRIAL_TEXT,
-                [language],
-                detail=Detail.FULL,
-                mode=mode,
-                complaints=(),
-                attempt=call_id,
-            )
-            tokens = answer.input_tokens, answer.output_tokens
-            faults = [one.reason for _, found in answer.drafts.values() for one in found if one.is_fault]
-            problem = faults[0] if faults else None
-        except CallFailed as error:
-            tokens, problem, outcome = error.tokens, error.detail, _OUTCOMES[error.trouble]
-            unsupported = error.trouble == Trouble.UNSUPPORTED
-        else:
-            unsupported = False
-        async with tools.database.transaction() as session:
-            await calls.end_call(
-                session, call_id, outcome, tokens=tokens, cost=chain.cost(model, *tokens), detail=problem
-            )
-            if problem is None:
-                await calls.set_mode(session, model.name, mode)
-        if not unsupported:
-            break
-    seconds = time.monotonic() - begin
-    return Trial(model.model, model.provider, mode, seconds, *tokens, chain.cost(model, *tokens), problem)

@@ -42,12 +42,9 @@ async def run_worker(tools: Tools, url: str) -> None:
 async def _run_engine(tools: Tools, url: str) -> None:
     """Run the engine; it returns when one of its own tasks has failed, which the engine logs."""
     await _poll_now(tools)
-    async with tools.database.transaction() as session:
-        # Whatever they waited for may have been repaired while no worker ran.
-        await summaries.adopt_orphans(session)
-        await calls.wake(session)
     app = build_app(tools, url)
     async with app.open_async(), asyncio.TaskGroup() as engines:
+        engines.create_task(_catch_up(tools), name="catch up")
         for queue, concurrency in _queues(tools.settings):
             work = app.run_worker_async(
                 queues=[queue],
@@ -57,6 +54,13 @@ async def _run_engine(tools: Tools, url: str) -> None:
             )
             engines.create_task(_end_together(work), name=f"engine {queue}")
         engines.create_task(_end_with_the_others(summarizing.begin_turns(tools)), name="turns")
+
+
+async def _catch_up(tools: Tools) -> None:
+    """Let summaries go on that wait for something: it may have been repaired while no worker ran."""
+    async with tools.database.transaction() as session:
+        await summaries.adopt_orphans(session)
+        await calls.wake(session)
 
 
 class _EngineStopped(Exception):

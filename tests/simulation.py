@@ -26,7 +26,7 @@ from tests.fake_arxiv.world import EASTERN
 TICKS = (time(0, 30), time(9), time(16), time(23, 40))
 """When the schedule looks for due work, US Eastern; in life it does so every half hour."""
 
-FEWER_TICKS = (time(0, 30), time(16), time(23, 40))
+FEWER_TICKS = (time(0, 30), time(23, 40))
 """The same for less patience."""
 
 HEALTHY_DAYS = 4

@@ -119,6 +119,7 @@ def stories(
             stage.end()
             request.config.stash.setdefault(SECONDS, {})[name] = time.monotonic() - begin
 
+    tmp_path_factory.getbasetemp()  # made by the first who asks, which must not be two threads at once
     with ThreadPoolExecutor(AT_ONCE) as pool:
         # The long ones first, so that they do not end up alone.
         ordered = sorted(selected, key=list(_stories).index)

@@ -18,7 +18,7 @@ from tests.llm_accounts import close_books
 from tests.process_tools import CommandLine, ask, wait_until
 
 PAPERS = 60
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 LEFT = "SELECT count(*) FROM summaries WHERE status IN ('pending', 'running')"
 
 

@@ -54,13 +54,15 @@ class FakeLLM:
         self.rpm, self.tpm, self.max_concurrent, self.window = rpm, tpm, max_concurrent, window
         self._url = ""
         self._lock = threading.Lock()
+        self.active = 0
         self.clear()
 
     def clear(self) -> None:
         """Forget all calls, answers and scripted recipes; what was given to ``FakeLLM()`` stays."""
         with self._lock:
             self.requests: list[Request] = []
-            self.refused = self.replayed = self.active = self.peak = 0
+            # Calls under way are not forgotten: they end, and are counted then.
+            self.refused = self.replayed = self.peak = 0
             self._queue: deque[Recipe] = deque()
             self._always: Recipe | None = None
             self._papers: dict[str, deque[Recipe]] = {}

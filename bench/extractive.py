@@ -23,7 +23,7 @@ from time import process_time
 from app.archive_record import BrokenRecordError, read_record
 from app.llm.extractive import WEIGHTS, features, pick_sentence, split_sentences
 
-ARCHIVE = Path("/work/shared/data/cn-chat-arxiv/papers")
+ARCHIVE = Path(__file__).resolve().parents[2] / "shared/data/cn-chat-arxiv/papers"
 BY_HAND = {name: WEIGHTS[name] for name in ("too_long", "unfinished", "question")}
 """Not fitted: a sentence that breaks off scores well and reads badly."""
 

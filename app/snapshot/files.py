@@ -196,8 +196,8 @@ def _damage_named(name: str) -> Iterator[None]:
         raise FeedRejected(
             "truncated", f"{name} is damaged or stops early ({str(error).rstrip('.')}); fetch it again."
         ) from error
-    except (NotImplementedError, RuntimeError) as error:
-        # The zip is encrypted, or packed by a method that Python does not know.
+    except RuntimeError as error:
+        # The zip is encrypted, or packed by a method that Python does not know (a subclass of this error).
         raise InvalidInput(f"{name} cannot be unpacked here ({str(error).rstrip('.')}); unpack it yourself.") from error
     except OSError as error:
         raise FeedRejected("unreadable_file", f"{name} cannot be read: {error.strerror or error}.") from error

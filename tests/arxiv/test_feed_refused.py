@@ -1,13 +1,13 @@
 """Documents that are refused: each with its reason and one plain sentence, never as an empty day."""
 
 import random
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.arxiv import ids
 from app.arxiv.feed import parse_feed
 from app.errors import FeedRejected
 
@@ -223,9 +223,13 @@ def test_items_that_no_reader_sees_are_no_empty_day(body: bytes, change: tuple[s
 
 
 def survive(body: bytes) -> None:
-    """Read or refused: any other error fails the test."""
-    with suppress(FeedRejected):
-        parse_feed(body)
+    """Read, with papers that have ids, or refused with a sentence: any other error fails the test."""
+    try:
+        feed = parse_feed(body)
+    except FeedRejected as refused:
+        assert refused.detail
+    else:
+        assert all(ids.parse(entry.arxiv_id).id == entry.arxiv_id for entry in feed.entries)
 
 
 @given(st.binary(max_size=300))

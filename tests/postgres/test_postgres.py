@@ -254,6 +254,7 @@ def test_many_processes_come_and_go_at_the_same_time(folder: Path) -> None:
 @on_linux
 def test_nothing_is_left_when_the_only_user_is_killed(used: Path) -> None:
     user, _ = spawn(used)
+    assert processes(used)
     kill(user)
     wait_until(lambda: not processes(used))
 

@@ -115,17 +115,6 @@ async def followed_categories(session: AsyncSession, configured: Sequence[str]) 
     return list(wanted)
 
 
-async def languages_of(session: AsyncSession, categories: Sequence[str], configured: Sequence[str]) -> list[str]:
-    """The languages that papers listed in these categories are summarised in: the service's, and those of the channels that
-    take them.
-    """
-    wanted = dict.fromkeys(configured)
-    for channel in await own_channels(session):
-        if channel.language and set(listing_names(channel)) & set(categories):
-            wanted[channel.language] = None
-    return list(wanted)
-
-
 def listing_names(channel: Channel) -> list[str]:
     """The categories whose listings a channel takes, under all of their names; an archive takes each of its own."""
     return sorted({name for category in channel.categories for name in taxonomy.names_or_same(category)})

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from app import papers, runs, summaries
+from app import papers, runs
 from app.arxiv import ids, query
 from app.door import Source
 from app.errors import FeedRejected, InvalidInput, SourceUnavailable, ZhaiyaoError
-from app.ingestion import Tools
+from app.ingestion import Tools, ask_for_summaries
 from app.models import RunState
 
 BATCH = 100
@@ -107,7 +107,7 @@ async def _fetch_batch(tools: Tools, batch: Sequence[str], details: Details) -> 
         records = {record.arxiv_id: record for record in answer.records if record.arxiv_id in set(missing)}
         async with tools.database.transaction() as session:
             upserted = await papers.upsert(session, [papers.of_record(record) for record in records.values()])
-            await summaries.request(session, records, tools.settings.languages, tools.summariser)
+            await ask_for_summaries(session, tools, records)
         details.created |= upserted.created
         details.changed |= upserted.changed
         details.found |= records.keys()

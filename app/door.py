@@ -6,13 +6,11 @@ everybody sees. Each request has a row in ``fetches`` before it is sent.
 """
 
 import asyncio
-import random
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urljoin
@@ -25,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from app.arxiv.client import Answer, Limits, request
 from app.config import POLITE_INTERVAL, is_arxivs
 from app.db import Database
+from app.delays import growing, retry_after
 from app.errors import FeedRejected, SourceUnavailable
 from app.models import Fetch, FetchOutcome, Rest
 
@@ -43,7 +42,6 @@ _LONGEST_HOLD = timedelta(seconds=1_000)
 _FIRST_REST = timedelta(seconds=30)
 _LONGEST_REST = timedelta(minutes=30)
 _REFUSED_REST = timedelta(hours=6)
-_LONGEST_RETRY_AFTER = timedelta(days=1)
 _REDIRECTS: Final = 5
 _KEPT_HEADERS: Final = (
     "age",
@@ -227,8 +225,7 @@ class Door:
         """Let a source rest, twice as long as the last time, give or take a quarter."""
         async with self.database.transaction() as session:
             failures = await session.scalar(_COUNT_FAILURE, {"key": key, "reason": reason, "now": self.now()}) or 1
-            delay = min(longest, first * 2 ** min(failures - 1, 20)) * random.uniform(0.75, 1.25)  # noqa: S311
-            until = self.now() + max(delay, at_least)
+            until = self.now() + max(growing(first, failures, longest), at_least)
             await session.execute(update(Rest).where(Rest.key == key).values(until=until))
         return SourceUnavailable(word, f"{reason.rstrip('.')}. It is asked again at {_shown(until)}.", until)
 
@@ -350,22 +347,6 @@ async def clean_up(session: AsyncSession, now: datetime) -> None:
     await session.execute(update(Fetch).where(old, Fetch.body.is_not(None)).values(body=None))
     await session.execute(delete(Fetch).where(Fetch.started_at < now - KEEP_ROWS))
     await session.execute(delete(Rest).where(Rest.until < now - KEEP_BODIES))
-
-
-def retry_after(value: str | None, now: datetime) -> timedelta:
-    """How long a ``Retry-After`` header asks to wait: seconds, or an HTTP date; nothing sensible is no time, a day the most."""
-    if value is None:
-        return timedelta(0)
-    value = value.strip()
-    if value.isdecimal() and len(value) < 10:
-        wait = timedelta(seconds=int(value))
-    else:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return timedelta(0)
-        wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-    return min(max(wait, timedelta(0)), _LONGEST_RETRY_AFTER)
 
 
 def _keys(source: str, target: str) -> list[str]:

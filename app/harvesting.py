@@ -21,7 +21,7 @@ from app.arxiv import calendar, oai, taxonomy
 from app.door import Source
 from app.errors import Conflict, FeedRejected, OaiError, SourceUnavailable, ZhaiyaoError
 from app.harvests import Wanted
-from app.ingestion import Tools, digests_to_compose
+from app.ingestion import Tools, ask_for_summaries, digests_to_compose
 from app.jobs import enqueue_once
 from app.models import Harvest, RunState
 
@@ -245,6 +245,7 @@ class _Run:
         async with self.tools.database.transaction() as session:
             before = await repair.look(session, records) if self.row.prefix == COMPLETE else None
             upserted = await papers.upsert(session, [papers.of_record(record) for record in records])
+            await ask_for_summaries(session, self.tools, await summaries.summarized(session, upserted.changed))
             counts = {"papers_created": len(upserted.created), "papers_changed": len(upserted.changed)}
             counts["deleted"] = len(page.deleted)
             if before is not None:
@@ -298,7 +299,7 @@ class _Run:
         from_on = min(self._told_from(), max(covered_from, before - LOOK_BACK))
         categories = await categories_of(session, tools.settings.categories, row.set_spec)
         settled = await repair.settle(session, categories, from_on, before, tools.now())
-        await summaries.request(session, settled.arxiv_ids, tools.settings.languages, tools.summariser)
+        await ask_for_summaries(session, tools, settled.arxiv_ids)
         for category, days in settled.changed.items():
             for job in await digests_to_compose(session, tools.settings, days, [category]):
                 await enqueue_once(session, job)

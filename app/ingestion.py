@@ -6,12 +6,13 @@ wrong in between ends as a failed run with its reason.
 
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import channels, listings, runs, summaries
@@ -19,13 +20,13 @@ from app.arxiv import taxonomy
 from app.arxiv.entries import Feed
 from app.arxiv.feed import parse_feed
 from app.config import Settings
-from app.db import Database
+from app.db import Database, among
 from app.door import LIMITS, Door, Fetched, Source
 from app.errors import FeedRejected, ZhaiyaoError
 from app.jobs import JobKind, NewJob, enqueue_once
 from app.listings import Stored
 from app.llm import Summariser
-from app.models import RunState
+from app.models import Paper, RunState
 
 if TYPE_CHECKING:
     from app.llm.chain import ModelChain
@@ -97,10 +98,7 @@ async def _save(
     named = listings.check(feed, category, now)
     async with tools.database.transaction() as session:
         stored = await listings.store(session, feed, category, named, run_id, where, now)
-        languages = await channels.languages_of(session, named, tools.settings.languages)
-        await summaries.request(
-            session, stored.arxiv_ids, languages, tools.summariser, again=tools.settings.resummarize
-        )
+        await ask_for_summaries(session, tools, stored.arxiv_ids)
         if compose and stored.arxiv_ids:
             for job in await digests_to_compose(session, tools.settings, {feed.announced_on}, named):
                 await enqueue_once(session, job)
@@ -115,6 +113,22 @@ async def _save(
             counts=stored.counts(),
         )
     return stored
+
+
+async def ask_for_summaries(session: AsyncSession, tools: Tools, arxiv_ids: Collection[str]) -> None:
+    """Ask for the summaries that papers lack: in the service's languages, and in those of the channels that take them."""
+    own = [
+        (channel.language, set(channels.listing_names(channel)))
+        for channel in await channels.own_channels(session)
+        if channel.language
+    ]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    rows = await session.execute(select(Paper.arxiv_id, Paper.listed_in).where(among(Paper.arxiv_id, list(arxiv_ids))))
+    for arxiv_id, listed_in in rows:
+        theirs = [language for language, names in own if names & set(listed_in)]
+        groups.setdefault(tuple(dict.fromkeys([*tools.settings.languages, *theirs])), []).append(arxiv_id)
+    for languages, ids in groups.items():
+        await summaries.request(session, ids, languages, tools.summariser, again=tools.settings.resummarize)
 
 
 async def digests_to_compose(

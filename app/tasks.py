@@ -7,7 +7,8 @@ each handler's are recorded beside its job.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -109,14 +110,21 @@ class GrowingDelays(procrastinate.BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": 4 ** (job.attempts + 1)})
 
 
-async def ingest(tools: Tools, category: str, job_id: int | None = None) -> dict[str, Any]:
-    """Read a category's listing; if arXiv does not answer now, another job will when it may be asked again."""
+@asynccontextmanager
+async def _again_later(tools: Tools, job: NewJob) -> AsyncIterator[None]:
+    """If arXiv does not answer now, enqueue the job again for when it may be asked; this one has failed."""
     try:
-        stored = await ingestion.ingest(tools, category, job_id=job_id)
+        yield
     except SourceUnavailable as error:
         async with tools.database.transaction() as session:
-            await enqueue_once(session, replace(ingest_job(category), delay=max(error.retry_at - tools.now(), MOMENT)))
+            await enqueue_once(session, replace(job, delay=max(error.retry_at - tools.now(), MOMENT)))
         raise
+
+
+async def ingest(tools: Tools, category: str, job_id: int | None = None) -> dict[str, Any]:
+    """Read a category's listing; if arXiv does not answer now, another job will when it may be asked again."""
+    async with _again_later(tools, ingest_job(category)):
+        stored = await ingestion.ingest(tools, category, job_id=job_id)
     return {
         "category": stored.category,
         "announced_on": stored.announced_on.isoformat(),
@@ -135,12 +143,8 @@ async def harvest(
 ) -> dict[str, Any]:
     """Harvest a set over OAI-PMH; if arXiv does not answer now, another job goes on when it may be asked again."""
     wanted = Wanted(set_spec, date.fromisoformat(from_on), date.fromisoformat(until_on) if until_on else None, prefix)
-    try:
+    async with _again_later(tools, harvest_job(wanted)):
         report = await harvesting.harvest(tools, wanted, job_id=job_id)
-    except SourceUnavailable as error:
-        async with tools.database.transaction() as session:
-            await enqueue_once(session, replace(harvest_job(wanted), delay=max(error.retry_at - tools.now(), MOMENT)))
-        raise
     return {
         "harvest_id": report.harvest_id,
         "set": set_spec,
@@ -151,12 +155,8 @@ async def harvest(
 
 async def fetch(tools: Tools, arxiv_ids: list[str], job_id: int | None = None) -> dict[str, Any]:
     """Fetch papers by id; if arXiv does not answer now, another job will when it may be asked again."""
-    try:
+    async with _again_later(tools, fetch_job(arxiv_ids)):
         found = await details.fetch(tools, arxiv_ids, job_id=job_id)
-    except SourceUnavailable as error:
-        async with tools.database.transaction() as session:
-            await enqueue_once(session, replace(fetch_job(arxiv_ids), delay=max(error.retry_at - tools.now(), MOMENT)))
-        raise
     return found.counts() | {"unknown_ids": found.unknown}
 
 

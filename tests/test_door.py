@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from app.door import Door, Source, clean_up, retry_after
+from app.delays import retry_after
+from app.door import Door, Source, clean_up
 from app.errors import FeedRejected, SourceUnavailable
 from app.ingestion import Tools
 from app.models import Fetch, FetchOutcome, Rest
@@ -202,7 +203,8 @@ async def test_who_holds_the_door_too_long_loses_it(
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        (None, 0), ("", 0), ("120", 120), (" 120 ", 120), ("-5", 0), ("soon", 0), ("1e9", 0), ("99999999", 86_400),
+        (None, 0), ("", 0), ("120", 120), (" 120 ", 120),
+        ("1.0", 1), ("1." + "0" * 20, 0), ("-5", 0), ("soon", 0), ("1e9", 0), ("99999999", 86_400),
         ("Tue, 13 Jan 2026 17:10:00 GMT", 600), ("Tue, 13 Jan 2026 16:00:00 GMT", 0),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app import calls, summaries
+from app import summaries
 from app.door import Door
 from app.ingestion import Tools, ingest
 from app.llm import is_chain, make_summariser
@@ -339,6 +339,24 @@ async def test_a_call_that_is_running_is_joined(
         assert len(fake.requests) == 1
 
 
+async def test_two_models_summaries_live_side_by_side(
+    tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, llm: FakeLLM, database_url: str
+) -> None:
+    first = with_models(tools, llm)
+    await store(first, fake_arxiv, *items(1))
+    await work(first, database_url)
+    second = with_models(tools, llm, llm_model=(f"fake-model-2@{llm.url}", f"fake-model@{llm.url}"))
+    client._transport.app.state.tools = second  # type: ignore[attr-defined]
+    path = "/v1/papers/2601.95001/summaries"
+    assert (await client.post(path, json={"language": "zh"})).status_code == 200
+    asked = await client.post(path, json={"language": "zh", "fresh": True})
+    assert asked.status_code == 202, asked.text
+    await work(second, database_url)
+    again = await client.post(path, json={"language": "zh", "fresh": True})
+    assert (again.status_code, again.json()["status"]) == (200, "done")
+    assert len((await read(client, path))["items"]) == 2
+
+
 async def test_a_human_text_wins_until_it_is_released(
     tools: Tools, client: httpx.AsyncClient, fake_arxiv: FakeArxiv, llm: FakeLLM, database_url: str
 ) -> None:
@@ -521,4 +539,3 @@ async def test_a_thousand_faults_lose_nothing(tools: Tools, fake_arxiv: FakeArxi
         assert all(row == "done " or (row.startswith("failed ") and len(row) > 8) for row in rows)
         assert max(fake.paid(item.title or "") for item in items(120)) == 1
     assert is_chain(tools.summariser)
-    assert calls.growing(timedelta(seconds=1), 0) < timedelta(seconds=2)

@@ -53,7 +53,7 @@ async def ask_for_summary(
     """
     language = body.language or tools.settings.languages[0]
     paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
-    found = await summaries.ask(session, paper, language, tools.summariser)
+    found = await summaries.ask(session, paper, language, tools.summariser, fresh=body.fresh)
     if not isinstance(found, int):
         return SummaryRead.of(found, paper)
     job = JobRead.of(await get_job(session, found))

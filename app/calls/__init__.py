@@ -4,11 +4,12 @@ Limits hold in the database: a call is a row that reserves its tokens and money 
 short transaction under a lock; nothing is held while the model works.
 """
 
-from app.calls.models import growing, model_answered, model_failed, resume, set_mode, wake
+from app.calls.models import LONGEST_DELAY, model_answered, model_failed, resume, set_mode, wake
 from app.calls.taking import SHORT_WAIT, Limits, Place, Wait, take_place
 from app.calls.using import Spendings, Spent, begin_call, end_call, is_running, lose_calls, spent
 
 __all__ = [
+    "LONGEST_DELAY",
     "SHORT_WAIT",
     "Limits",
     "Place",
@@ -17,7 +18,6 @@ __all__ = [
     "Wait",
     "begin_call",
     "end_call",
-    "growing",
     "is_running",
     "lose_calls",
     "model_answered",

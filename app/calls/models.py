@@ -1,6 +1,5 @@
 """How each model stands at its endpoint: how it gives JSON, whether it rests or is stopped, and going on after that."""
 
-import random
 from datetime import timedelta
 
 from sqlalchemy import text, update
@@ -8,10 +7,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.calls.taking import Limits
+from app.delays import growing
 from app.llm import CallFailed, Mode, Trouble
 from app.models import ModelState
 
 _LONGEST_REST = timedelta(hours=1)
+
+LONGEST_DELAY = timedelta(minutes=10)
+"""Before something is tried again that failed without saying when to come back."""
 
 
 async def model_answered(session: AsyncSession, name: str, mode: Mode, rest: timedelta | None) -> bool:
@@ -57,14 +60,8 @@ async def model_failed(session: AsyncSession, name: str, error: CallFailed, limi
         state.stopped_at = state.stopped_at or now
         state.rest_until = now + limits.probe_interval
     elif error.reason == "rate_limited" or error.retry_after is not None or state.failures >= 2 * limits.concurrency:
-        rest = error.retry_after if error.retry_after is not None else growing(delay, min(state.failures, 6))
+        rest = error.retry_after if error.retry_after is not None else growing(delay, state.failures, LONGEST_DELAY)
         state.rest_until = max(state.rest_until or now, now + min(rest, _LONGEST_REST))
-
-
-def growing(delay: timedelta, failures: int) -> timedelta:
-    """A delay that doubles with each failure, up to ten minutes, with up to half of it more or less by chance."""
-    chance: float = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-    return min(delay * 2.0 ** min(failures, 12), timedelta(minutes=10)) * chance
 
 
 async def set_mode(session: AsyncSession, name: str, mode: Mode) -> None:

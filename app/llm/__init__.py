@@ -17,6 +17,7 @@ from app.llm.base import (
     SummariserError,
     SummaryDraft,
     Trouble,
+    is_english,
 )
 from app.llm.extractive import ExtractiveSummariser
 
@@ -38,6 +39,7 @@ __all__ = [
     "SummaryDraft",
     "Trouble",
     "is_chain",
+    "is_english",
     "make_summariser",
 ]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import json_repair
 
-from app.llm.base import Detail, PaperText, SummaryDraft
-from app.llm.prompts import clean, is_english, translated_languages, wanted_keys
+from app.llm.base import Detail, PaperText, SummaryDraft, is_english
+from app.llm.prompts import clean, translated_languages, wanted_keys
 
 ANSWER_LIMIT = 200_000
 """Bytes of an answer."""

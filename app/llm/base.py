@@ -1,5 +1,6 @@
 """What a summariser is given and what it gives back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -107,6 +108,11 @@ class Expected:
     input_tokens: int
     output_tokens: int
     cost: float | None
+
+
+def is_english(language: str) -> bool:
+    """Whether a BCP 47 tag is one of English, of any country: nothing is translated into it."""
+    return re.split("[-_]", language.lower())[0] == "en"
 
 
 class SummariserError(Exception):

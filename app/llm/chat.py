@@ -6,13 +6,11 @@ try again by itself: each call is counted, paid for and recorded by us.
 
 import asyncio
 import contextvars
-import email.utils
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +21,7 @@ from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
+from app.delays import retry_after
 from app.errors import ConfigurationError
 from app.llm.base import CallFailed, Mode, Trouble
 from app.llm.prompts import Prompt
@@ -204,18 +203,9 @@ def _first_line(error: BaseException) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """How long to wait: ``Retry-After`` in seconds or as a date, or the providers' own headers."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return _bounded(float(milliseconds) / 1000)
-        if re.fullmatch(r"\d+(\.\d+)?", value):
-            return _bounded(float(value))
-        if value:
-            return _bounded(email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        pass
-    return _rest_of(headers)
+    """How long to wait: by ``Retry-After``, or the providers' own headers; None if they say nothing."""
+    asked = retry_after(headers.get("retry-after"), datetime.now(UTC))
+    return min(asked, _LONGEST_REST) or _rest_of(headers)
 
 
 def _rest_of(headers: Mapping[str, str]) -> timedelta | None:
@@ -230,14 +220,12 @@ def _rest_of(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _duration(text: str) -> timedelta | None:
-    """``1s``, ``6m0s``, ``120ms`` or plain seconds, as the providers write them."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return _bounded(float(text))
+    """``1s``, ``6m0s``, ``120ms`` or plain seconds, as the providers write them; an hour the most."""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-    if not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+", text):
+    number = r"\d{1,9}(?:\.\d{1,9})?"
+    if re.fullmatch(number, text):
+        text += "s"
+    if not re.fullmatch(rf"(?:{number}(?:ms|h|m|s))+", text):
         return None
-    return _bounded(sum(float(n) * units[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)))
-
-
-def _bounded(seconds: float) -> timedelta:
-    return min(max(timedelta(seconds=seconds), timedelta(0)), _LONGEST_REST) if seconds < 1e9 else _LONGEST_REST
+    seconds = sum(float(count) * units[unit] for count, unit in re.findall(rf"({number})(ms|h|m|s)", text))
+    return min(timedelta(seconds=min(seconds, 1e9)), _LONGEST_REST)

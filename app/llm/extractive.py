@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
-from app.llm.base import Detail, Made, PaperText, SummariserError, SummaryDraft
+from app.llm.base import Detail, Made, PaperText, SummariserError, SummaryDraft, is_english
 
 _ABBREVIATIONS = (
     r"e\.g|i\.e|vs|cf|resp|approx|Fig|Figs|Eq|Eqs|Sec|Ref|Refs|Tab|Thm|Prop|No|Dr|Prof|Mr|Mrs|St|"
@@ -114,7 +114,7 @@ class ExtractiveSummariser:
         if sentence is None:
             raise SummariserError("The paper has no abstract to take a sentence from.")
         drafts = {
-            language: SummaryDraft(None, None, sentence if language.split("-")[0] == "en" else None, sentence)
+            language: SummaryDraft(None, None, sentence if is_english(language) else None, sentence)
             for language in languages
         }
         return Made(drafts, self.model, self.provider)

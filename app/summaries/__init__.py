@@ -5,7 +5,7 @@ with status ``pending``, and whoever inserts it enqueues its job in the same tra
 """
 
 from app.summaries.backlog import Backlog, backlog, count, hurry
-from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries
+from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries, summarized
 from app.summaries.human import HumanText, put_text, release_text
 from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, request, retry, retry_failed
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
@@ -39,5 +39,6 @@ __all__ = [
     "request",
     "retry",
     "retry_failed",
+    "summarized",
     "waiting",
 ]

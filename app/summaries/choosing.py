@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
-from app.llm import Detail
+from app.llm import Detail, is_english
 from app.models import Paper, Summary, SummaryOrigin, SummaryStatus
 
 _ORIGIN_RANK = {
@@ -35,7 +35,7 @@ async def current(session: AsyncSession, papers: dict[str, Paper], language: str
     digest needs only the English sentence, so that any language's summary that has one will do.
     """
     wanted = (Summary.language == language) & Summary.released_at.is_(None)
-    if _is_english(language):
+    if is_english(language):
         wanted |= Summary.tldr_en.is_not(None) & Summary.released_at.is_(None)
     rows = await session.scalars(select(Summary).where(_of(papers), wanted))
     best: dict[str, tuple[tuple[object, ...], Current]] = {}
@@ -111,9 +111,10 @@ def is_stale(summary: Summary, paper: Paper) -> bool:
     return summary.abstract_hash != paper.abstract_hash and (summary.paper_version or 1) != (paper.version or 1)
 
 
+async def summarized(session: AsyncSession, arxiv_ids: Iterable[str]) -> list[str]:
+    """Those of these papers that a summary was ever asked for."""
+    return list(await session.scalars(select(Summary.arxiv_id).where(_of(arxiv_ids)).distinct()))
+
+
 def _of(arxiv_ids: Iterable[str]) -> ColumnElement[bool]:
     return among(Summary.arxiv_id, list(arxiv_ids))
-
-
-def _is_english(language: str) -> bool:
-    return language.split("-")[0] == "en"

@@ -30,13 +30,13 @@ _REQUEST = text(
     SELECT paper.arxiv_id, paper.version, paper.abstract_hash, lang.language, 'pending', :origin, :model, :provider, :prompt
     FROM papers AS paper CROSS JOIN unnest(CAST(:languages AS text[])) AS lang(language)
     WHERE paper.arxiv_id = ANY(:arxiv_ids)
-      AND NOT EXISTS (
+      AND (:fresh OR NOT EXISTS (
         SELECT 1 FROM summaries AS have
         WHERE have.arxiv_id = paper.arxiv_id AND have.language = lang.language AND have.status = 'done'
           AND (have.abstract_hash = paper.abstract_hash
                OR coalesce(have.paper_version, 1) = coalesce(paper.version, 1)
                OR NOT :again)
-          AND have.released_at IS NULL AND have.origin IN ('human', 'llm', 'imported'))
+          AND have.released_at IS NULL AND have.origin IN ('human', 'llm', 'imported')))
     ORDER BY paper.arxiv_id, lang.language
     ON CONFLICT ON CONSTRAINT uq_summaries_once DO NOTHING
     RETURNING id, arxiv_id
@@ -45,11 +45,18 @@ _REQUEST = text(
 
 
 async def request(
-    session: AsyncSession, arxiv_ids: Iterable[str], languages: Sequence[str], maker: Maker, *, again: bool = True
+    session: AsyncSession,
+    arxiv_ids: Iterable[str],
+    languages: Sequence[str],
+    maker: Maker,
+    *,
+    again: bool = True,
+    fresh: bool = False,
 ) -> int:
     """Ask for the summaries that these papers lack, each paper's with one job; returns how many were asked for.
 
-    A paper whose abstract has changed since lacks one, unless ``again`` is False (``ZHAIYAO_RESUMMARIZE``).
+    A paper whose abstract has changed since lacks one, unless ``again`` is False (``ZHAIYAO_RESUMMARIZE``). With ``fresh``
+    a paper lacks every summary that is not this maker's own of its present text.
     """
     rows = await session.execute(
         _REQUEST,
@@ -61,6 +68,7 @@ async def request(
             "provider": maker.provider,
             "prompt": maker.prompt_version,
             "again": again,
+            "fresh": fresh,
         },
     )
     of_paper: dict[str, list[int]] = {}
@@ -84,12 +92,15 @@ _JOB_OF = text(
 )
 
 
-async def ask(session: AsyncSession, paper: Paper, language: str, maker: Maker) -> Summary | int:
+async def ask(
+    session: AsyncSession, paper: Paper, language: str, maker: Maker, *, fresh: bool = False
+) -> Summary | int:
     """The summary of a paper's present text in a language if it is done, or the number of the job that makes it.
 
-    Of the summaries of this maker, or better ones; one that failed is tried again from the beginning.
+    Of the summaries of this maker, or better ones (with ``fresh``: of this maker, model and prompt only); one that failed is
+    tried again from the beginning.
     """
-    await request(session, [paper.arxiv_id], [language], maker)
+    await request(session, [paper.arxiv_id], [language], maker, fresh=fresh)
     query = select(Summary).where(
         Summary.arxiv_id == paper.arxiv_id, Summary.language == language, Summary.released_at.is_(None)
     )
@@ -100,7 +111,7 @@ async def ask(session: AsyncSession, paper: Paper, language: str, maker: Maker) 
         for row in rows
         if (row.origin, row.model, row.prompt_version) == (maker.origin, maker.model, maker.prompt_version)
     ]
-    better = [row for row in done if row.origin != SummaryOrigin.EXTRACTIVE or row in mine]
+    better = [row for row in done if row in mine or (row.origin != SummaryOrigin.EXTRACTIVE and not fresh)]
     if better:
         return max(better, key=lambda row: (row.origin == SummaryOrigin.HUMAN, row in mine, row.made_at))
     [wanted] = mine

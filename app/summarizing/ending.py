@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import calls, digests, jobs, summaries
+from app.delays import growing
 from app.errors import ZhaiyaoError
 from app.jobs import JobKind, NewJob, enqueue_once
 from app.summaries import Task
@@ -17,7 +18,7 @@ REFRESH_DELAY = timedelta(seconds=3)
 
 def about(delay: timedelta) -> timedelta:
     """About this long, so that what was put off together does not come back together."""
-    return calls.growing(delay, 0)
+    return growing(delay, 1, calls.LONGEST_DELAY, spread=0.5)
 
 
 async def put_off(

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import calls, summaries
 from app.calls import Limits, Place, Wait
 from app.config import Settings
+from app.delays import growing
 from app.ingestion import Tools
 from app.llm import (
     CallFailed,
@@ -221,7 +222,7 @@ async def _after_failure(
         counts = error.reason != "rate_limited"
         if counts and task.attempts + 1 >= MAX_FAILURES:
             return await give_up(session, task, error.reason, error.detail)
-        delay = max(error.retry_after or timedelta(0), calls.growing(delay, task.attempts))
+        delay = max(error.retry_after or timedelta(0), growing(delay, task.attempts + 1, calls.LONGEST_DELAY))
         return await put_off(session, task, error.reason, error.detail, delay, is_attempt=counts)
     await calls.model_answered(session, model.name, place.mode, None)
     if task.refusals + 1 >= MAX_BAD_ANSWERS:

@@ -16,6 +16,10 @@ class SummaryCreate(In):
     """A summary to ask for."""
 
     language: Language | None = Field(default=None, description="Without one, the service's first")
+    fresh: bool = Field(
+        default=False,
+        description="Have it made by the present model and prompt, even if another one's is there; both stay listed",
+    )
 
 
 class SummaryWrite(In):

@@ -7,16 +7,15 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from app.arxiv import authors, ids
+from app.arxiv.calendar import EASTERN
 from app.arxiv.entries import AnnounceType, Author, Entry
 from app.arxiv.ids import ArxivId
 from app.errors import FeedRejected, InvalidArxivId
 
-EASTERN: Final = ZoneInfo("America/New_York")
 DC: Final = "{http://purl.org/dc/elements/1.1/}"
 
 _TITLE_END: Final = " updates on arXiv.org"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.llm.base import Detail, PaperText, SummaryDraft
+from app.llm.base import Detail, PaperText, SummaryDraft, is_english
 
 # As in app.llm.extractive: "$20 and $30" is money, because the second dollar has a blank before it and a digit after it.
 MATH = re.compile(r"\$\$[^$]+\$\$|\$(?=\S)[^$]*(?<=\S)\$(?!\d)")
@@ -53,11 +53,6 @@ def read_answer(paper: PaperText, language: str, draft: SummaryDraft, detail: De
         texts = {}
     texts |= {"tldr_en": draft.tldr_en, **draft.fields}
     return Answer(paper, language, detail, {name: text for name, text in texts.items() if text and text.strip()})
-
-
-def is_english(language: str) -> bool:
-    """Whether a BCP 47 tag is one of English."""
-    return re.split("[-_]", language.lower())[0] == "en"
 
 
 def prose(text: str) -> str:

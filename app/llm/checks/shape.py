@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from app.llm.base import Detail
-from app.llm.checks.finding import Answer, Finding, is_english, prose, squeezed
+from app.llm.base import Detail, is_english
+from app.llm.checks.finding import Answer, Finding, prose, squeezed
 from app.llm.checks.language import weight
 from app.llm.extractive import split_sentences
 

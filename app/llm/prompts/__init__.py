@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-from app.llm.base import FIELDS, Detail, PaperText
+from app.llm.base import FIELDS, Detail, PaperText, is_english
 from app.llm.glossary import Glossary
 
 PROMPT = "digest-1"
@@ -72,11 +72,6 @@ def build(
         reasons = (" ".join(clean(reason).split())[:COMPLAINT_LIMIT] for reason in complaints[:COMPLAINTS])
         lines.append(_fill("complaints", reasons="; ".join(reasons)))
     return Prompt(_system(targets, keys), "\n".join(lines), _schema(targets, keys), title_cut or abstract_cut)
-
-
-def is_english(language: str) -> bool:
-    """Whether a tag is English of any country: nothing is translated into it."""
-    return language.split("-")[0].lower() == "en"
 
 
 def translated_languages(languages: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
 from app.api.schemas import DigestCreate, DigestListed, DigestRead, Page
 from app.arxiv.calendar import batch_date
-from app.render import FORMATS, render
+from app.render import FORMATS, rendering
 from app.render.document import DigestDocument
 
 router = APIRouter(prefix="/v1/digests", tags=["digests"])
@@ -23,8 +23,8 @@ RENDERED: dict[int | str, dict[str, Any]] = {
 
 def rendered(document: DigestDocument, format: str, style: str | None = None) -> Response:
     """A digest as a response in one of the formats; ``InvalidInput`` for an unknown format or style."""
-    text = render(document, format, style)
-    return Response(text, media_type=FORMATS[format].media_type)
+    form = rendering(format, style)
+    return Response(form(document), media_type=form.format.media_type)
 
 
 @router.post(

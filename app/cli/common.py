@@ -177,19 +177,19 @@ Style = Annotated[str | None, typer.Option(help="classic, for md: the older syst
 
 
 def write(document: Any, format: str, style: str | None, output: Path | None) -> None:
-    from app.render import render
+    from app.render import rendering
 
-    put(render(document, format, style), output)
+    put(rendering(format, style)(document), output)
 
 
-def put(text: str, output: Path | None) -> None:
+def put(written: bytes, output: Path | None) -> None:
     """Write to ``output``, or to standard output, as UTF-8 whatever the terminal's encoding is."""
     if output is None:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()
         return
     try:
-        output.write_bytes(text.encode())
+        output.write_bytes(written)
     except OSError as error:
         raise ZhaiyaoError(f"{output} cannot be written: {error.strerror or error}.") from error
     say(f"wrote {output}")

@@ -86,9 +86,9 @@ def digest(
 ) -> None:
     """Compose a channel's digest, with the summaries that it lacks, and print it."""
     settings = settings_of()
-    from app.render import check_format
+    from app.render import rendering
 
-    check_format(format, style)
+    rendering(format, style)
 
     async def run() -> Any:
         async with open_work(settings) as (tools, url):

@@ -111,7 +111,7 @@ def openapi(output: Output = None) -> None:
     """Print the OpenAPI document."""
     from app.main import create_app
 
-    put(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False) + "\n", output)
+    put((json.dumps(create_app().openapi(), indent=2, ensure_ascii=False) + "\n").encode(), output)
 
 
 @db_app.command("upgrade")

@@ -98,9 +98,9 @@ def demo(
 ) -> None:
     """Run the main job end to end on the bundled listing, in a throw-away database, and print the digest."""
     settings = settings_of(host=host, port=port)
-    from app.render import check_format
+    from app.render import rendering
 
-    check_format(format, style)
+    rendering(format, style)
 
     async def run(listening: socket.socket | None) -> None:
         from app.demo import run_demo

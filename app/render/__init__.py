@@ -5,45 +5,59 @@ from dataclasses import dataclass, field
 
 from app.errors import InvalidInput
 from app.render import classic, html, json, markdown
-from app.render.document import DigestDocument
+from app.render.document import DigestDocument, Math, View
 
-Renderer = Callable[[DigestDocument], str]
+Renderer = Callable[[DigestDocument, View], str | bytes]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format of digests: its media type without parameters, its file suffix without dot, and its renderer.
+    """A format of digests: its media type, its file suffix without dot, and its renderer.
 
-    ``styles`` holds other renderers of the same format under the names that ``?style=`` takes.
+    ``styles`` holds other renderers of the same format under the names that ``?style=`` takes; ``math`` the ways in which it
+    can show formulas, the usual one first (none: texts are given as they are).
     """
 
     media_type: str
     suffix: str
     render: Renderer
     styles: Mapping[str, Renderer] = field(default_factory=dict)
+    math: tuple[Math, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
-    "md": Format("text/markdown", "md", markdown.render, {"classic": classic.render}),
-    "html": Format("text/html", "html", html.render),
+    "md": Format("text/markdown", "md", markdown.render, {"classic": classic.render}, (Math.TEX, Math.UNICODE)),
+    "html": Format("text/html", "html", html.render, {}, (Math.MATHML, Math.TEX, Math.UNICODE)),
     "json": Format("application/json", "json", json.render),
 }
 
 
-def check_format(format: str, style: str | None = None) -> Renderer:
-    """The renderer of a format and style; InvalidInput, which lists the possible names, if there is none."""
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A format that is known, in a style and with a kind of formulas that it has; ``InvalidInput`` otherwise."""
+
+    format: Format
+    render: Renderer
+    math: Math
+
+    def __call__(self, document: DigestDocument, base_url: str | None = None) -> bytes:
+        """The document in this format, as UTF-8 where it is text."""
+        written = self.render(document, View(self.math, base_url))
+        return written.encode() if isinstance(written, str) else written
+
+
+def rendering(format: str, style: str | None = None, math: str | None = None) -> Rendering:
+    """How to render a format, optionally in one of its styles; ``InvalidInput``, which lists the possible names."""
     known = FORMATS.get(format)
     if known is None:
-        raise InvalidInput(f"There is no format {format!r}; the formats are {', '.join(sorted(FORMATS))}.")
-    if style is None:
-        return known.render
-    renderer = known.styles.get(style)
-    if renderer is None:
-        possible = f"its styles are {', '.join(sorted(known.styles))}" if known.styles else "it has no styles"
+        raise InvalidInput(f"There is no format {format!r}; the formats are {', '.join(FORMATS)}.")
+    if style is not None and style not in known.styles:
+        possible = f"its styles are {', '.join(known.styles)}" if known.styles else "it has no styles"
         raise InvalidInput(f"There is no style {style!r} of the format {format!r}; {possible}.")
-    return renderer
-
-
-def render(document: DigestDocument, format: str, style: str | None = None) -> str:
-    """Render a digest in a format of ``FORMATS``, optionally in one of the format's styles; InvalidInput as above."""
-    return check_format(format, style)(document)
+    if math is not None and (math not in known.math or style is not None):
+        possible = (
+            f"it takes {', '.join(known.math)}" if known.math and style is None else "its texts are given as they are"
+        )
+        raise InvalidInput(f"The format {format!r} has no math={math!r}; {possible}.")
+    chosen = Math(math) if math is not None else known.math[0] if known.math else Math.TEX
+    return Rendering(known, known.styles[style] if style else known.render, chosen)

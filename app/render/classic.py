@@ -5,13 +5,13 @@ Nothing is escaped here and titles keep their line breaks: that is the older for
 
 import re
 
-from app.render.document import ClassicTexts, DigestDocument, DigestItem
+from app.render.document import ClassicTexts, DigestDocument, DigestItem, View
 from app.render.text import encodable
 
 ANNOUNCEMENT = re.compile(r"\s*\(arXiv.+")  # "(arXiv:2301.00001v1 [cs.CL])" that old feeds put after the title
 
 
-def render(document: DigestDocument) -> str:
+def render(document: DigestDocument, view: View) -> str:
     """Return the digest in the older layout: links descending as text, papers without a Chinese text left out."""
     papers = sorted((_texts(item) for item in document.items), key=lambda paper: paper.link, reverse=True)
     shown = [paper for paper in papers if _is_complete(paper)]

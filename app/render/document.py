@@ -1,10 +1,50 @@
 """CONTRACT: output. The one frozen document that every renderer reads.
 
-A renderer is a pure function from ``DigestDocument`` to text: no database, no clock, no settings.
+A renderer is a pure function of a ``DigestDocument`` and a ``View``: no database, no clock, no settings.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
+
+
+class Math(StrEnum):
+    """How formulas are shown: as arXiv gives them, as MathML elements, or in plain Unicode characters."""
+
+    TEX = "tex"
+    MATHML = "mathml"
+    UNICODE = "unicode"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a caller wants a document shown.
+
+    ``base_url`` is where the service is reached, without a slash at the end; without one (a file that the command line
+    writes) the document has no links to the service.
+    """
+
+    math: Math
+    base_url: str | None = None
+
+
+class ReasonKind(StrEnum):
+    """What can bring a paper into a digest."""
+
+    CATEGORY = "category"
+    AUTHOR = "author"
+    WORDS = "words"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a paper is in a digest: the category it was announced in, an author who is followed, words that the query found,
+    or its id, named by whoever asked for the digest (``value`` is then the id).
+    """
+
+    kind: ReasonKind
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +96,9 @@ class DigestItem:
 
     ``tldr`` and the translations are in the digest's language; ``tldr_en`` is the English sentence. Any text may be
     missing (``None``). ``abstract_is_cut`` marks an abstract of which only the beginning is known.
-    ``summary_status`` is ``pending``, ``running``, ``done`` or ``failed``.
+    ``summary_status`` is ``pending``, ``running``, ``done`` or ``failed``. ``submitted_at`` is that of the first version,
+    ``updated_at`` that of the newest; ``license`` is an address. ``announced_on`` is the batch date that brought the paper
+    here. ``added_at`` is when the digest first showed the paper, ``changed_at`` when what it shows of it last changed.
     """
 
     position: int
@@ -79,6 +121,17 @@ class DigestItem:
     summary_error: str | None
     summary: Provenance | None
     classic: ClassicTexts | None
+    announced_on: date | None = None
+    submitted_at: datetime | None = None
+    updated_at: datetime | None = None
+    comments: str | None = None
+    journal_ref: str | None = None
+    doi: str | None = None
+    license: str | None = None
+    withdrawn: bool = False
+    reasons: tuple[Reason, ...] = ()
+    added_at: datetime | None = None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +151,10 @@ class Receipt:
     ``missing`` names those that are not. ``summarized`` + ``pending`` + ``failed`` = number of items.
     ``untranslated`` of the summarised have no text in the digest's language. ``incomplete`` names the listings of the
     period that were not read, or not whole: of what they announced, ``announced`` counts at most a part.
+
+    A channel that filters, limits or never repeats leaves papers out, and counts them: ``not_matching`` its query, authors
+    and exclusions; ``shown_before`` by an earlier digest of the channel; ``held_over`` for a later one. ``carried_over`` came
+    from an earlier one. Always ``stored + carried_over = items + not_matching + shown_before + held_over``.
     """
 
     announced: int
@@ -108,6 +165,10 @@ class Receipt:
     untranslated: int
     missing: tuple[str, ...]
     incomplete: tuple[IncompleteListing, ...] = ()
+    not_matching: int = 0
+    shown_before: int = 0
+    held_over: int = 0
+    carried_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +181,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class DigestDocument:
-    """A digest revision, whole. ``channel`` and ``period`` are ``None`` for an ad hoc digest over named papers."""
+    """A digest revision, whole. ``channel`` and ``period`` are ``None`` for an ad hoc digest over named papers or a query.
+
+    ``created_at`` is when this revision was written, ``first_created_at`` when the first one was.
+    """
 
     id: str
     channel: str | None
@@ -131,3 +195,4 @@ class DigestDocument:
     created_at: datetime
     receipt: Receipt
     items: tuple[DigestItem, ...]
+    first_created_at: datetime | None = None

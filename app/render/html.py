@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app.arxiv.display import display, may_have_tex
 from app.render import phrases
-from app.render.document import DigestDocument, DigestItem, Provenance
+from app.render.document import DigestDocument, DigestItem, Provenance, View
 from app.render.mathml import CONTROL, math_html
 from app.render.text import instant, one_line, web_address
 from app.render.vocabulary import Words
@@ -56,7 +56,7 @@ class Entry:
     provenance: str
 
 
-def render(document: DigestDocument) -> str:
+def render(document: DigestDocument, view: View) -> str:
     """Return a digest as a page; anchors of papers (``#p-2404.02342``) stay the same over revisions."""
     words = words_for(document.language)
     language = plain(document.language)

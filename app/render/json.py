@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from app.arxiv.display import display
-from app.render.document import DigestDocument, DigestItem, Provenance
+from app.render.document import DigestDocument, DigestItem, Provenance, View
 from app.render.text import encodable, instant
 
 
-def render(document: DigestDocument) -> str:
+def render(document: DigestDocument, view: View) -> str:
     """Return the digest as one line of JSON: non-ASCII as it is, keys always in the same order."""
     text = json.dumps(to_dict(document), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return encodable(text) + "\n"  # Lone surrogates are all that JSON leaves to replace: it writes NUL as an escape.

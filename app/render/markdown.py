@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app.arxiv.display import display
 from app.render import phrases
-from app.render.document import DigestDocument, DigestItem
+from app.render.document import DigestDocument, DigestItem, View
 from app.render.text import PLAIN_URL, escape, web_address
 from app.render.vocabulary import Words
 from app.render.words import words_for
@@ -21,7 +21,7 @@ MAX_REMEMBERED = 8_000  # characters of abstracts; together with the number of e
 PLAIN_NAME = re.compile(r"[A-Za-z0-9.-]+").fullmatch
 
 
-def render(document: DigestDocument) -> str:
+def render(document: DigestDocument, view: View) -> str:
     """Return a digest as GitHub-flavoured Markdown (CommonMark with tables and footnotes)."""
     words = words_for(document.language)
     head = _head(document, words)

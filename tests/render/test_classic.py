@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.render import render
 from app.render.document import ClassicTexts
 from tests.render import archive
 from tests.render.documents import ALL_FIELDS, COUNTING, STALE, document, item
 from tests.render.golden_files import check_golden
+from tests.render.rendering import render
 
 LINK = re.compile(r"^\| \[\^\d+\] \| \[.*\]\((http\S+)\) \| .* \|$", re.MULTILINE)
 

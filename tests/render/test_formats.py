@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 import pytest
 
 from app.errors import InvalidInput
-from app.render import FORMATS, render
+from app.render import FORMATS
 from app.render.document import DigestDocument, Receipt
 from app.render.vocabulary import CHINESE, ENGLISH, GERMAN, TRADITIONAL
 from app.render.words import LANGUAGES, direction, words_for
 from tests.render.documents import ALL_FIELDS, EMPTY, document, item
+from tests.render.rendering import render
 
 STYLES = [(name, style) for name, known in FORMATS.items() for style in (None, *known.styles)]
 
@@ -25,7 +26,7 @@ def test_the_formats_say_what_they_are() -> None:
 
 
 def test_an_unknown_format_lists_the_possible_ones() -> None:
-    with pytest.raises(InvalidInput, match=r"There is no format 'pdf'; the formats are .*html, json, md"):
+    with pytest.raises(InvalidInput, match=r"There is no format 'pdf'; the formats are md, html, .*json"):
         render(EMPTY, "pdf")
 
 

@@ -10,12 +10,12 @@ from lxml import html
 from lxml.html import HtmlElement
 
 from app.arxiv.display import display
-from app.render import render
 from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
 from app.render.mathml import CONTAINERS, TOKENS
 from app.render.phrases import ACKNOWLEDGEMENT
 from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, EXTRACTIVE, UNTRANSLATED, by_model, document, item
 from tests.render.golden_files import check_golden
+from tests.render.rendering import render
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1", "h2", "h3", "h4", "p", "a"),

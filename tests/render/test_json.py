@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from app.render import render
 from app.render.json import to_dict
 from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, document, item
 from tests.render.golden_files import check_golden
+from tests.render.rendering import render
 
 
 def test_golden() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from app.arxiv.display import display
-from app.render import render
 from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
 from app.render.phrases import ACKNOWLEDGEMENT
 from tests.render import archive
@@ -27,6 +26,7 @@ from tests.render.documents import (
 )
 from tests.render.golden_files import check_golden
 from tests.render.reading import Reading, read, readers
+from tests.render.rendering import render
 
 READERS = readers()
 NASTY = [

@@ -5,10 +5,20 @@ unique indexes. ``NULL`` means that nobody said, never that a value is empty.
 """
 
 from app.models.base import Base
-from app.models.digests import Channel, Digest, DigestItem, DigestRevision
+from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
 from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest
 from app.models.papers import Announcement, Ingestion, Listing, Paper, PaperEntry
-from app.models.states import CallOutcome, FetchOutcome, ListingState, RunState, SummaryOrigin, SummaryStatus
+from app.models.states import (
+    CallOutcome,
+    DigestKind,
+    FetchOutcome,
+    ListingState,
+    Order,
+    RunState,
+    Schedule,
+    SummaryOrigin,
+    SummaryStatus,
+)
 from app.models.summaries import Call, ModelState, Spending, Summary
 
 __all__ = [
@@ -17,9 +27,11 @@ __all__ = [
     "Call",
     "CallOutcome",
     "Channel",
+    "ChannelPaper",
     "Coverage",
     "Digest",
     "DigestItem",
+    "DigestKind",
     "DigestRevision",
     "Fetch",
     "FetchOutcome",
@@ -29,11 +41,13 @@ __all__ = [
     "Listing",
     "ListingState",
     "ModelState",
+    "Order",
     "Paper",
     "PaperEntry",
     "RateLimit",
     "Rest",
     "RunState",
+    "Schedule",
     "Spending",
     "Summary",
     "SummaryOrigin",

@@ -64,3 +64,28 @@ class CallOutcome(StrEnum):
     LATER = "later"
     STOPPED = "stopped"
     LOST = "lost"
+
+
+class DigestKind(StrEnum):
+    """What a digest is made over: a channel's own period, another period of it, named papers, or a query."""
+
+    CHANNEL = "channel"
+    ROLLUP = "rollup"
+    PAPERS = "papers"
+    QUERY = "query"
+
+
+class Order(StrEnum):
+    """How the papers of a digest are ordered: newest id first, newest announcement first, or best match first."""
+
+    ID = "id"
+    ANNOUNCED = "announced"
+    RELEVANCE = "relevance"
+
+
+class Schedule(StrEnum):
+    """When a channel has a digest: for each batch date, for the seven days that end on a weekday, for a calendar month."""
+
+    ANNOUNCEMENT = "announcement"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"

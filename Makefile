@@ -16,11 +16,11 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test format lock clean
+.PHONY: help demo run test test-browser format catalogs lock clean
 
 help: ## Say what can be done
 	@echo "Zhaiyao: digests of new arXiv papers"
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 24
 
 $(BIN)/python:
 	@echo "· making the environment in $(VENV)" >&2
@@ -53,8 +53,18 @@ test: $(VENV)/dev.stamp ## Check style and types, and run every test
 	@echo "· tests" && $(BIN)/pytest
 	@echo "all is well; next: make demo, or see CONTRIBUTING.md"
 
+test-browser: $(VENV)/dev.stamp ## Look at the pages in Chromium; pictures in build/screenshots
+	@$(BIN)/pytest -n 0 -rsf tests/browser/check_pages.py
+
 format: $(VENV)/dev.stamp ## Bring the code into its usual form
 	@$(BIN)/ruff check --fix $(SOURCES); $(BIN)/ruff format $(SOURCES)
+
+catalogs: $(VENV)/dev.stamp ## Bring the catalogs of fixed texts up to date with the code
+	@$(BIN)/pybabel -q extract -F app/render/locale/babel.cfg --no-location --sort-output -o $(VENV)/messages.pot app/render app/web
+	@for po in app/render/locale/*/messages.po; do \
+	  $(BIN)/pybabel -q update -i $(VENV)/messages.pot -o $$po -l $$(basename $$(dirname $$po)) \
+	    --width=100 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date; \
+	done
 
 lock: ## Renew the lock files (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock

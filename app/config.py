@@ -5,7 +5,7 @@ the variable, what is wrong with its value, and an example.
 """
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,6 +36,8 @@ _EXAMPLES = {
     "arxiv_interval": "3",
     "host": "127.0.0.1",
     "port": "8000",
+    "public_url": "https://digests.example.org",
+    "digest_deadline": "06:00",
     "worker_concurrency": "4",
     "log_level": "info",
     "llm_model": "deepseek-chat",
@@ -81,6 +83,8 @@ class Settings(BaseSettings):
     arxiv_interval: timedelta = POLITE_INTERVAL
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    public_url: str | None = None
+    digest_deadline: time = time(6)
     worker_concurrency: int = Field(default=4, ge=1, le=64)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     llm_model: Annotated[tuple[str, ...], NoDecode] = Field(default=(), validation_alias=_or_older("llm_model"))
@@ -117,6 +121,7 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(check_language(tag) for tag in value))
 
     @field_validator(
+        "public_url",
         "llm_base_url",
         "llm_api_key",
         "llm_rpm",
@@ -166,7 +171,7 @@ class Settings(BaseSettings):
         _ = urlsplit(address).port
         return value
 
-    @field_validator("arxiv_feed_url", "arxiv_oai_url", "arxiv_api_url", "llm_base_url")
+    @field_validator("public_url", "arxiv_feed_url", "arxiv_oai_url", "arxiv_api_url", "llm_base_url")
     @classmethod
     def _http_only(cls, value: str | None) -> str | None:
         if value is None:

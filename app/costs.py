@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
@@ -78,20 +77,3 @@ async def estimate(
     return Estimate(
         len(arxiv_ids), tuple(languages), summariser.model, len(arxiv_ids), input_tokens, output_tokens, cost
     )
-
-
-_ANNOUNCED = text(
-    """
-    SELECT announced_on, array_agg(DISTINCT arxiv_id) AS arxiv_ids FROM announcements
-    WHERE category = ANY(:names) AND announce_type = ANY(:types) AND announced_on BETWEEN :from AND :to
-    GROUP BY announced_on ORDER BY announced_on DESC
-    """
-)
-
-
-async def announced(
-    session: AsyncSession, names: Sequence[str], types: Sequence[str], from_: date, to: date
-) -> dict[date, list[str]]:
-    """The papers that these categories announced as one of these types, by day, the newest first."""
-    parameters = {"names": list(names), "types": list(types), "from": from_, "to": to}
-    return {day: list(arxiv_ids) for day, arxiv_ids in await session.execute(_ANNOUNCED, parameters)}

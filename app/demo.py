@@ -9,10 +9,9 @@ from datetime import date
 from pathlib import Path
 
 from app import channels, digests, sample, summaries
-from app.channels import NewChannel
+from app.channels import NewChannel, Rules
 from app.config import Settings
 from app.db import upgrade
-from app.digests import Wanted
 from app.ingestion import Tools, ingest
 from app.render.document import DigestDocument
 from app.resources import open_database_url, open_tools
@@ -47,7 +46,10 @@ async def _main_job(tools: Tools, url: str, say: Callable[[str], None]) -> Diges
     categories = list(dict.fromkeys(file.category for file in files))
     async with tools.database.transaction() as session:
         new = NewChannel(
-            "demo", "The bundled listing: " + " and ".join(categories), categories, language=tools.settings.languages[0]
+            "demo",
+            "The bundled listing: " + " and ".join(categories),
+            Rules(tuple(categories), repeats=True),
+            language=tools.settings.languages[0],
         )
         channel = (await channels.create_channel(session, new)).slug
     for file in files:
@@ -77,5 +79,8 @@ def _language(settings: Settings) -> str:
 
 async def _compose(tools: Tools, channel: str, from_: date, to: date) -> DigestDocument:
     async with tools.database.transaction() as session:
-        wanted = Wanted(language=tools.settings.languages[0], channel=channel, from_=from_, to=to)
+        language = tools.settings.languages[0]
+        wanted = await digests.channel_digest(
+            session, channel, language=language, default_language=language, from_=from_, to=to, today=None
+        )
         return (await digests.compose(session, wanted, tools.summariser)).document

@@ -62,6 +62,18 @@ class UnknownPapers(InvalidInput):
         )
 
 
+class InvalidQuery(InvalidInput):
+    """A search query that cannot be read; ``position`` is the place of the fault, in characters from 0."""
+
+    code = "invalid_query"
+    status = 400
+    title = "Invalid search query"
+
+    def __init__(self, detail: str, position: int) -> None:
+        super().__init__(detail, position=position)
+        self.position = position
+
+
 class InvalidCursor(ZhaiyaoError):
     """A cursor that this service did not make, or that belongs to another query."""
 
@@ -76,6 +88,14 @@ class NotFound(ZhaiyaoError):
     code = "not_found"
     status = 404
     title = "Not found"
+
+
+class NotAcceptable(ZhaiyaoError):
+    """A thing that exists, but in none of the media types that the caller takes."""
+
+    code = "not_acceptable"
+    status = 406
+    title = "Not acceptable"
 
 
 class Conflict(ZhaiyaoError):

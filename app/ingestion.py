@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import channels, listings, runs, summaries
-from app.arxiv import taxonomy
+from app import channels, digests, listings, runs, summaries
+from app.arxiv import calendar, taxonomy
 from app.arxiv.entries import Feed
 from app.arxiv.feed import parse_feed
 from app.config import Settings
@@ -26,7 +26,7 @@ from app.errors import FeedRejected, ZhaiyaoError
 from app.jobs import JobKind, NewJob, enqueue_once
 from app.listings import Stored
 from app.llm import Summariser
-from app.models import Paper, RunState
+from app.models import Channel, Paper, RunState
 
 if TYPE_CHECKING:
     from app.llm.chain import ModelChain
@@ -99,7 +99,8 @@ async def _save(
     async with tools.database.transaction() as session:
         stored = await listings.store(session, feed, category, named, run_id, where, now)
         await ask_for_summaries(session, tools, stored.arxiv_ids)
-        if compose and stored.arxiv_ids:
+        # A day without a batch has no digest; one with an empty batch has a digest that says so.
+        if compose and (stored.arxiv_ids or calendar.is_batch_day(feed.announced_on)):
             for job in await digests_to_compose(session, tools.settings, {feed.announced_on}, named):
                 await enqueue_once(session, job)
         await runs.end_run(
@@ -134,26 +135,35 @@ async def ask_for_summaries(session: AsyncSession, tools: Tools, arxiv_ids: Coll
 async def digests_to_compose(
     session: AsyncSession, settings: Settings, days: Iterable[date], categories: Sequence[str]
 ) -> list[NewJob]:
-    """The jobs that bring every channel's digest up to date which takes one of these categories' listings."""
-    touched: dict[str, str | None] = {name: None for name in categories if await channels.find_channel(session, name)}
-    for channel in await channels.own_channels(session):
-        if set(channels.listing_names(channel)) & set(categories):
-            touched[channel.slug] = channel.language
-    return [
-        compose_job(slug, day.isoformat(), language)
-        for day in sorted(days)
-        for slug, own in touched.items()
-        for language in ([own] if own else settings.languages)
+    """The jobs that look at every digest which takes one of these categories' listings of these days: those of the channels'
+    schedules, and the roll-ups that are written already.
+    """
+    taking = await channels.channels_of(session, categories)
+    wanted = sorted(days)
+    found = [
+        compose_job(channel, day, language)
+        for day in wanted
+        for channel in taking
+        for language in ([channel.language] if channel.language else settings.languages)
     ]
+    rollups = await digests.rollups_over(session, [channel.slug for channel in taking], wanted)
+    found += [compose_again_job(digest_id) for digest_id in rollups]
+    return list({job.queueing_lock: job for job in found}.values())
 
 
-def compose_job(channel: str, day: str, language: str) -> NewJob:
-    """The job that composes a channel's digest of a day, or brings it up to date."""
+def compose_job(channel: Channel, day: date, language: str) -> NewJob:
+    """The job that looks whether a channel's digest of the period with this day can be written, or has to be anew."""
+    first, _ = digests.period_of(channel, day)
     return NewJob(
         JobKind.COMPOSE,
-        {"channel": channel, "date": day, "language": language},
-        queueing_lock=f"compose:{channel}:{day}:{language}",
+        {"channel": channel.slug, "date": day.isoformat(), "language": language},
+        queueing_lock=f"compose:{channel.slug}:{first}:{language}",
     )
+
+
+def compose_again_job(digest_id: str) -> NewJob:
+    """The job that looks whether an existing digest has to be written anew."""
+    return NewJob(JobKind.COMPOSE, {"digest_id": digest_id, "whole": True}, queueing_lock=f"compose:{digest_id}")
 
 
 async def _record_failure(

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app import log
+from app import log, web
 from app.api import ROUTERS, problems
 from app.api.guards import Guards
 from app.api.schemas import Problem
@@ -50,6 +50,7 @@ def create_app(tools: Tools | None = None) -> FastAPI:
         app.state.tools = tools
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(web.router)
     problems.install(app)
     _document_problems(app)
     app.add_middleware(Guards)

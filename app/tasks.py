@@ -32,6 +32,7 @@ from app import (
     summarizing,
 )
 from app.arxiv import calendar, oai
+from app.digests import Composed, Draft
 from app.errors import SourceUnavailable, ZhaiyaoError
 from app.harvests import Wanted
 from app.ingestion import Tools
@@ -47,6 +48,9 @@ NIGHTLY = time(23, 30)
 
 FIRST_POLL = time(0, 30)
 """US Eastern; arXiv makes the day's feed at midnight (FACTS 7.1)."""
+
+CATCH_UP = timedelta(days=7)
+"""How far back digests are written that nobody wrote at their time, because the service was off."""
 
 KEEP_JOBS_HOURS = 30 * 24
 
@@ -171,22 +175,46 @@ async def compose(
     channel: str | None = None,
     date: str | None = None,
     language: str | None = None,
+    whole: bool = False,
+    now: bool = False,
     job_id: int | None = None,
 ) -> dict[str, Any]:
-    """Compose a channel's digest of a day, or bring an existing digest up to date."""
+    """Write a channel's digest of the period with a day, or an existing one anew, if it is time to; ``now`` in any case.
+
+    For a digest that waits for summaries a look at them is enough, unless its papers may have changed, too (``whole``).
+    """
+    clock = clock_of(tools)
     async with tools.database.transaction() as session:
         if digest_id is not None:
+            waits = 0 if now or whole else await digests.still_waits(session, digest_id)
+            if waits:
+                return {"digest_id": digest_id, "written": False, "pending": waits}
             wanted = await digests.wanted_again(session, digest_id)
         else:
             assert channel is not None
             assert date is not None
-            day = datetime.fromisoformat(date).date()
-            wanted = digests.Wanted(
-                language=language or tools.settings.languages[0], channel=channel, from_=day, to=day
+            wanted = await digests.channel_digest(
+                session,
+                channel,
+                language=language,
+                default_language=tools.settings.languages[0],
+                day=datetime.fromisoformat(date).date(),
+                today=None,
             )
-        composed = await digests.compose(session, wanted, tools.summariser)
+        if now:
+            composed: Composed | Draft = await digests.compose(session, wanted, tools.summariser)
+        else:
+            composed = await digests.compose_if_ready(session, wanted, tools.summariser, clock)
+    if isinstance(composed, Draft):
+        return {
+            "digest_id": composed.digest_id,
+            "written": False,
+            "pending": composed.pending,
+            "incomplete": composed.incomplete,
+        }
     return {
         "digest_id": composed.document.id,
+        "written": True,
         "revision": composed.document.revision,
         "items": len(composed.document.items),
     }
@@ -200,7 +228,7 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
     async def poll(timestamp: int) -> None:
         async with tools.database.transaction() as session:
             now = datetime.fromtimestamp(timestamp, UTC)
-            for job in [*await due_polls(session, tools, now), *await due_harvests(session, tools, now)]:
+            for job in await due_jobs(session, tools, now):
                 await enqueue_once(session, job)
 
     @app.periodic(cron="17 3 * * *")
@@ -213,6 +241,43 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
             await jobs.forget_outcomes(session)
             await summaries.adopt_orphans(session)
             await door.clean_up(session, tools.now())
+
+
+async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:
+    """All that the schedule asks for at ``now``."""
+    return [
+        *await due_polls(session, tools, now),
+        *await due_harvests(session, tools, now),
+        *await due_digests(session, tools, now),
+    ]
+
+
+def clock_of(tools: Tools) -> digests.Clock:
+    """The clock that digests go by."""
+    return digests.Clock(tools.now(), tools.settings.digest_deadline)
+
+
+async def due_digests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:
+    """The digests that are past their deadline at ``now`` and not written: of the last days' periods of every channel whose
+    listings are followed, since they were first read. They are written with what there is, and say what is lacking.
+    """
+    followed = await channels.followed_categories(session, tools.settings.categories)
+    today = calendar.batch_date(now)
+    days = calendar.batch_days(today - CATCH_UP, today)
+    clock = digests.Clock(now, tools.settings.digest_deadline)
+    found = []
+    for channel in await channels.channels_of(session, followed):
+        since = await listings.first_read_on(session, channels.listing_names(channel))
+        if since is None:
+            continue
+        begun = since if channel.builtin else max(since, calendar.batch_date(channel.created_at))
+        for first, last in dict.fromkeys(digests.period_of(channel, day) for day in days):
+            if last < begun or not clock.is_due(last) or not calendar.batch_days(first, last):
+                continue
+            for language in [channel.language] if channel.language else tools.settings.languages:
+                if not await digests.is_written(session, channel.slug, language, first, last):
+                    found.append(ingestion.compose_job(channel, last, language))
+    return found
 
 
 async def due_polls(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:

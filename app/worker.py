@@ -12,7 +12,7 @@ from app import calls, jobs, summaries, summarizing
 from app.config import Settings
 from app.ingestion import Tools
 from app.jobs import JobKind, Queue, enqueue_once
-from app.tasks import MAX_ATTEMPTS, build_app, due_harvests, due_polls
+from app.tasks import MAX_ATTEMPTS, build_app, due_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ async def _poll_now(tools: Tools) -> None:
     """Ask for the listings that are due, so that a service that was off catches up at once."""
     async with tools.database.transaction() as session:
         now = tools.now()
-        for job in [*await due_polls(session, tools, now), *await due_harvests(session, tools, now)]:
+        for job in await due_jobs(session, tools, now):
             await enqueue_once(session, job)
 
 

@@ -400,7 +400,8 @@ async def test_the_preview_says_what_it_would_cost_and_calls_nothing(
     assert answer.status_code == 200, answer.text
     preview = answer.json()
     assert (preview["papers"], preview["summarized"]) == (3, 0)
-    assert preview["days"] == [{"announced_on": str(TUESDAY), "papers": 3}]
+    [day] = preview["days"]
+    assert (day["announced_on"], day["announced"], day["papers"]) == (str(TUESDAY), 3, 3)
     estimate = preview["estimate"]
     assert (estimate["calls"], estimate["model"]) == (3, "fake-model")
     assert estimate["cost"] == pytest.approx((estimate["input_tokens"] + 2 * estimate["output_tokens"]) / 1e6)

@@ -387,7 +387,7 @@ async def test_a_channels_day_is_one_digest_however_it_is_asked_for(
     assert made["period"] == {"from": "2026-01-13", "to": "2026-01-13"}
     assert made["receipt"] == {
         "announced": 2, "stored": 2, "summarized": 0, "pending": 2, "failed": 0, "untranslated": 0, "missing": [],
-        "incomplete": [],
+        "incomplete": [], "not_matching": 0, "shown_before": 0, "held_over": 0, "carried_over": 0,
     }  # fmt: skip
     assert [(item["arxiv_id"], item["announce_type"]) for item in made["items"]] == [
         (NUMERICAL, "replace"),
@@ -524,7 +524,7 @@ async def test_a_digest_is_rendered_in_each_format(client: httpx.AsyncClient, to
         classic = await client.get(f"{address}.md", params={"style": "classic"})
         assert (classic.status_code, classic.headers["content-type"]) == (200, "text/markdown; charset=utf-8")
         for form in ("pdf", "MD", "md2", "%7Bformat%7D"):
-            assert "html, json, md" in problem(await client.get(f"{address}.{form}"), 422, "invalid_input")["detail"]
+            assert "md, html, json" in problem(await client.get(f"{address}.{form}"), 422, "invalid_input")["detail"]
         problem(await client.get(f"{address}.{'x' * 5000}"), 422, "invalid_request")
         for form, style in (("md", "modern"), ("html", "classic"), ("json", "classic"), ("md", "")):
             problem(await client.get(f"{address}.{form}", params={"style": style}), 422, "invalid_input")
@@ -560,7 +560,8 @@ async def test_digests_are_listed_with_their_receipts(client: httpx.AsyncClient,
     ]
     listed = await pages(client, "/v1/digests", limit=2)
     assert [one["id"] for one in listed] == [one["id"] for one in reversed(made)]
-    assert listed[0].keys() == made[0].keys() - {"items"}
+    assert listed[0].keys() == made[0].keys() - {"items", "first_created_at"} | {"kind"}
+    assert [one["kind"] for one in listed] == ["papers"] * 4 + ["channel"] * 3
     assert listed[0]["receipt"] == made[-1]["receipt"]
     of_channel = await pages(client, "/v1/digests", channel="cs.NA", limit=1)
     assert [one["language"] for one in of_channel] == ["fr", "en", "zh"]

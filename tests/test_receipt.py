@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.ingestion import Tools
-from tests.api import ok, store
+from tests.api import at, eastern, ok, store
 from tests.feeds import TUESDAY, WEDNESDAY, Item
 
 FOUR = [Item(f"2601.9500{number}", abstract=f"We test the stage {number}. It holds.") for number in range(1, 5)]
@@ -29,7 +29,8 @@ async def read(tools: Tools, tmp_path: Path, client: httpx.AsyncClient, work: Wo
 def numbers(
     announced: int, stored: int, summarized: int, pending: int = 0, failed: int = 0, **more: Any
 ) -> dict[str, Any]:
-    empty: dict[str, Any] = {"untranslated": 0, "missing": [], "incomplete": []}
+    left_out = dict.fromkeys(("not_matching", "shown_before", "held_over", "carried_over"), 0)
+    empty: dict[str, Any] = {"untranslated": 0, "missing": [], "incomplete": [], **left_out}
     counts = {"announced": announced, "stored": stored, "summarized": summarized, "pending": pending, "failed": failed}
     return empty | counts | more
 
@@ -77,8 +78,8 @@ async def test_a_day_of_the_period_that_was_not_read_is_named(client: httpx.Asyn
     unread = {"category": "cs.CL", "announced_on": str(WEDNESDAY), "state": "unread"}
     assert found["receipt"] == numbers(4, 4, 4, incomplete=[unread])
     shown = (await client.get(f"/v1/digests/{found['id']}.md")).text
-    assert f"cs.CL {WEDNESDAY} (unread)" in shown.replace("\\", "")
-    assert f"cs.CL {WEDNESDAY} (unread)" in (await client.get(f"/v1/digests/{found['id']}.html")).text
+    assert "cs.CL January 14, 2026 (not read)" in shown.replace("\\", "")
+    assert "cs.CL January 14, 2026 (not read)" in (await client.get(f"/v1/digests/{found['id']}.html")).text
 
 
 @pytest.mark.parametrize("state", ["truncated", "stale", "failed", "not_yet"])
@@ -95,13 +96,42 @@ async def test_a_listing_that_was_not_read_whole_is_named(tools: Tools, client: 
     assert found["receipt"]["incomplete"] == [{"category": "cs.CL", "announced_on": str(later), "state": state}]
 
 
-@pytest.mark.parametrize("state", ["stale", "failed", "not_yet"])
-async def test_a_day_without_a_listing_is_no_empty_digest(tools: Tools, client: httpx.AsyncClient, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "words"), [("stale", "stale"), ("failed", "failed"), ("not_yet", "not yet announced")]
+)
+async def test_a_source_that_failed_is_no_quiet_day(
+    tools: Tools, client: httpx.AsyncClient, state: str, words: str
+) -> None:
     await change(
         tools,
         "INSERT INTO listings (category, announced_on, state, source, reason) "
         f"VALUES ('cs.CL', '{TUESDAY}', '{state}', 'feed', 'arXiv is away')",
     )
+    # Before the deadline there is nothing to show yet; after it, a digest that says why it is empty.
+    client._transport.app.state.tools = at(tools, eastern(TUESDAY, 5, 59))  # type: ignore[attr-defined]
     refused = await client.post("/v1/digests", json=DAY)
     assert refused.status_code == 409
     assert "arXiv is away" in refused.json()["detail"]
+    client._transport.app.state.tools = at(tools, eastern(TUESDAY, 6))  # type: ignore[attr-defined]
+    found = ok(await client.post("/v1/digests", json=DAY), 201)
+    told = [{"category": "cs.CL", "announced_on": str(TUESDAY), "state": state}]
+    assert found["receipt"] == numbers(0, 0, 0, incomplete=told)
+    for form in ("md", "html", "txt", "atom"):
+        shown = (await client.get(f"/v1/digests/{found['id']}.{form}")).text.replace("\\", "")
+        assert f"({words})" in shown, (form, shown)
+        assert "Nothing was announced" not in shown
+
+
+async def test_a_quiet_day_has_an_explicit_empty_digest(
+    tools: Tools, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await store(tools, tmp_path, "cs.CL", TUESDAY)
+    found = ok(await client.post("/v1/digests", json=DAY), 201)
+    assert (found["receipt"], found["items"]) == (numbers(0, 0, 0), [])
+    assert "Nothing was announced." in (await client.get(f"/v1/digests/{found['id']}.md")).text
+
+
+async def test_a_day_that_nobody_read_is_refused(client: httpx.AsyncClient) -> None:
+    refused = await client.post("/v1/digests", json=DAY)
+    assert refused.status_code == 409
+    assert "POST /v1/ingestions" in refused.json()["detail"]

@@ -147,7 +147,7 @@ async def test_a_summary_that_arrives_later_makes_a_new_revision(
     assert (again["id"], again["revision"]) == (first["id"], 2)
     assert again["receipt"] | {"missing": []} == {
         "announced": 1, "stored": 1, "summarized": 1, "pending": 0, "failed": 0, "untranslated": 0, "missing": [],
-        "incomplete": [],
+        "incomplete": [], "not_matching": 0, "shown_before": 0, "held_over": 0, "carried_over": 0,
     }  # fmt: skip
     assert await get(client, f"/v1/digests/{first['id']}?revision=1") == first
 

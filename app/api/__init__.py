@@ -1,6 +1,6 @@
 """HTTP in, HTTP out: routes translate between the wire and the rules, and hold neither rules nor SQL."""
 
-from app.api import channels, completeness, digests, harvests, health, jobs, listings, papers, summaries
+from app.api import channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
 
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
@@ -8,6 +8,7 @@ ROUTERS = [
     listings.router,
     completeness.router,
     harvests.router,
+    feeds.router,
     channels.router,
     digests.router,
     jobs.router,

@@ -7,20 +7,21 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app import channels, costs, digests
 from app.api.deps import SessionDep, ToolsDep
-from app.api.digests import RENDERED, FormatName, rendered
 from app.api.fields import Language
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
+from app.api.rendering import EVERY_FORMAT, FormatName, MathKind, Style, accepted, serve
 from app.api.schemas import (
     ChannelCreate,
     ChannelPreview,
     ChannelPreviewRead,
     ChannelRead,
+    ChannelUpdate,
     DayPreview,
     EstimateRead,
     Page,
 )
-from app.arxiv import calendar, taxonomy
-from app.channels import NewChannel
+from app.arxiv import calendar
+from app.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
 
@@ -46,26 +47,25 @@ async def list_channels(
 
 @router.post("", status_code=201, summary="Create a channel")
 async def create_channel(body: ChannelCreate, response: Response, session: SessionDep) -> ChannelRead:
-    """Its categories are polled from now on. A slug that is taken is a 409."""
-    new = NewChannel(body.slug, body.title, body.categories, body.announce_types, body.language)
-    channel = await channels.create_channel(session, new)
+    """Its categories are polled from now on. A slug that is taken is a 409; a query that cannot be read, a 400."""
+    channel = await channels.create_channel(session, body.new())
     response.headers["Location"] = f"/v1/channels/{channel.slug}"
     return ChannelRead.of(channel)
 
 
 @router.post("/preview", summary="Say what a channel would have given, and cost")
 async def preview_channel(body: ChannelPreview, session: SessionDep, tools: ToolsDep) -> ChannelPreviewRead:
-    """From what is stored; nothing is created or called."""
-    categories = [taxonomy.canonical(name) for name in body.categories]
-    names = sorted({name for category in categories for name in taxonomy.names_or_same(category)})
+    """From the listings that were read; nothing is created or called."""
+    rules = channels.checked(body.rules())
     today = calendar.batch_date(tools.now())
-    by_day = await costs.announced(session, names, body.announce_types, today - timedelta(days=body.days - 1), today)
-    ids = list(dict.fromkeys(arxiv_id for day in by_day.values() for arxiv_id in day))
+    days = await digests.preview(session, rules, today - timedelta(days=body.days - 1), today)
+    ids = list(dict.fromkeys(pick.paper.arxiv_id for day in days for pick in day.picks))
     languages = [body.language] if body.language else list(tools.settings.languages)
     lacking = await costs.lacking(session, ids, languages, tools.summariser.origin)
     return ChannelPreviewRead(
-        days=[DayPreview(announced_on=day, papers=len(found)) for day, found in by_day.items()],
+        days=[DayPreview.of(day) for day in days],
         papers=len(ids),
+        papers_per_day=round(sum(len(day.picks) for day in days) / len(days), 2) if days else 0.0,
         summarized=len(ids) - len(lacking),
         estimate=EstimateRead.of(await costs.estimate(session, lacking, languages, tools.summariser)),
     )
@@ -77,20 +77,57 @@ async def get_channel(slug: str, session: SessionDep) -> ChannelRead:
     return ChannelRead.of(await channels.get_channel(session, slug))
 
 
+@router.patch("/{slug}", summary="Change a channel")
+async def change_channel(slug: str, body: ChannelUpdate, session: SessionDep) -> ChannelRead:
+    """By JSON Merge Patch. Its next digests follow the new rules; those that are written stay until somebody refreshes them."""
+    try:
+        changes = body.changes()
+    except ValueError as error:
+        raise InvalidInput(f"{error}.") from None
+    return ChannelRead.of(await channels.change_channel(session, slug, changes))
+
+
+@router.delete("/{slug}", status_code=204, summary="Delete a channel")
+async def delete_channel(slug: str, session: SessionDep) -> None:
+    """With its digests and what it knows to have shown. arXiv's own channels stay."""
+    await channels.delete_channel(session, slug)
+
+
+InLanguage = Annotated[Language | None, Query(description="Only digests in this language")]
+
+
 @router.get(
     "/{slug}/latest.{format}",
     summary="Get a channel's newest digest, rendered",
     response_class=Response,
-    responses=RENDERED,
+    responses=EVERY_FORMAT,
 )
-async def latest(
+async def latest_rendered(
     slug: str,
     format: FormatName,
+    request: Request,
     session: SessionDep,
-    language: Annotated[Language | None, Query(description="Only digests in this language")] = None,
-    style: Annotated[
-        str | None, Query(max_length=20, description="`classic`, for `md`: the older system's bytes")
-    ] = None,
+    tools: ToolsDep,
+    language: InLanguage = None,
+    style: Style = None,
+    math: MathKind = None,
 ) -> Response:
     """The digest of the newest period, in its newest revision."""
-    return rendered(await digests.latest_digest(session, slug, language), format, style)
+    head = await digests.latest_head(session, slug, language)
+    return await serve(request, session, tools, head, format, style, math)
+
+
+@router.get("/{slug}/latest", summary="Get a channel's newest digest", response_class=Response, responses=EVERY_FORMAT)
+async def latest(
+    slug: str,
+    request: Request,
+    session: SessionDep,
+    tools: ToolsDep,
+    language: InLanguage = None,
+    style: Style = None,
+    math: MathKind = None,
+) -> Response:
+    """The same, as JSON or in the format that `Accept` prefers."""
+    format = accepted(request)
+    head = await digests.latest_head(session, slug, language)
+    return await serve(request, session, tools, head, format, style, math, negotiated=True)

@@ -1,6 +1,6 @@
-"""Digests over HTTP."""
+"""Digests over HTTP: created, found, compared; how they are rendered is in ``rendering``."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -8,23 +8,30 @@ from app import digests
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import DigestCreate, DigestListed, DigestRead, Page
+from app.api.rendering import (
+    EVERY_FORMAT,
+    FormatName,
+    MathKind,
+    Style,
+    accepted,
+    as_json,
+    serve,
+)
+from app.api.schemas import (
+    DigestCreate,
+    DigestDiffRead,
+    DigestListed,
+    DigestRead,
+    Page,
+    RevisionRead,
+)
 from app.arxiv.calendar import batch_date
-from app.render import FORMATS, rendering
-from app.render.document import DigestDocument
+from app.digests import Question, Wanted
+from app.ingestion import Tools
+from app.models import DigestKind
+from app.tasks import clock_of
 
 router = APIRouter(prefix="/v1/digests", tags=["digests"])
-
-FormatName = Annotated[str, Path(max_length=20, description="`md`, `html` or `json`")]
-RENDERED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {form.media_type.split(";")[0]: {} for form in FORMATS.values()}, "description": "The digest"}
-}
-
-
-def rendered(document: DigestDocument, format: str, style: str | None = None) -> Response:
-    """A digest as a response in one of the formats; ``InvalidInput`` for an unknown format or style."""
-    form = rendering(format, style)
-    return Response(form(document), media_type=form.format.media_type)
 
 
 @router.post(
@@ -35,31 +42,39 @@ def rendered(document: DigestDocument, format: str, style: str | None = None) ->
     responses={200: {"model": DigestRead, "description": "It existed"}},
 )
 async def create_digest(body: DigestCreate, session: SessionDep, tools: ToolsDep) -> Response:
-    """Of a channel's day or period, or over named papers.
+    """Of a channel's day or period, over named papers, or over a query.
 
-    Asking again gives the same digest (200), brought up to date: if anything has changed, in a new revision. Summaries
-    that it lacks are asked for, and come with a later revision.
+    Asking again gives the same digest (200), brought up to date by the channel's present rules: if anything has changed, in
+    a new revision. It is written with what there is; summaries that it lacks are asked for, and when they have come it gets
+    one new revision.
     """
+    composed = await digests.compose(session, await _wanted(body, session, tools), tools.summariser, clock_of(tools))
+    response = as_json(composed.document)
+    response.headers["Location"] = f"/v1/digests/{composed.document.id}"
+    response.status_code = 201 if composed.created else 200
+    return response
+
+
+async def _wanted(body: DigestCreate, session: SessionDep, tools: Tools) -> Wanted:
     default_language = tools.settings.languages[0]
     if body.channel is not None:
-        wanted = await digests.channel_digest(
+        return await digests.channel_digest(
             session,
             body.channel,
             language=body.language,
             default_language=default_language,
-            from_=body.date or body.from_,
-            to=body.date or body.to,
+            day=body.date,
+            from_=body.from_,
+            to=body.to,
             today=batch_date(tools.now()),
         )
-    else:
-        wanted = digests.adhoc_digest(
-            body.paper_ids or [], language=body.language or default_language, title=body.title
+    language = body.language or default_language
+    if body.query is not None:
+        question = Question(
+            body.query, tuple(body.categories or ()), body.from_, body.to, body.order, body.limit or 100
         )
-    composed = await digests.compose(session, wanted, tools.summariser)
-    response = rendered(composed.document, "json")
-    response.headers["Location"] = f"/v1/digests/{composed.document.id}"
-    response.status_code = 201 if composed.created else 200
-    return response
+        return digests.query_digest(question, language=language, title=body.title)
+    return digests.adhoc_digest(body.paper_ids or [], language=language, title=body.title)
 
 
 @router.get("", summary="List digests, the last created first")
@@ -69,13 +84,14 @@ async def list_digests(
     session: SessionDep,
     channel: Annotated[str | None, Query(max_length=80)] = None,
     language: Annotated[Language | None, Query()] = None,
+    kind: Annotated[DigestKind | None, Query(description="What it was made over")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[DigestListed]:
     """Without their papers; each with the receipt of its newest revision."""
-    query = ["digests", channel, language]
+    query = ["digests", channel, language, kind]
     rows, key = await digests.list_digests(
-        session, limit=limit, before=decode(cursor, query, NUMBER), channel=channel, language=language
+        session, limit=limit, before=decode(cursor, query, NUMBER), channel=channel, language=language, kind=kind
     )
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
@@ -86,21 +102,76 @@ async def list_digests(
 Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earlier revision")]
 
 
-@router.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=RENDERED)
+@router.get("/{id}/revisions", summary="List a digest's revisions")
+async def list_revisions(
+    id: str, request: Request, response: Response, session: SessionDep, limit: Limit = 20, cursor: Cursor = None
+) -> Page[RevisionRead]:
+    """The newest first. A revision, once written, never changes."""
+    query = ["revisions", id]
+    rows, key = await digests.list_revisions(session, id, limit=limit, before=decode(cursor, query, NUMBER))
+    next_cursor = encode(key, query)
+    link_next(request, response, next_cursor)
+    return Page[RevisionRead](items=[RevisionRead.of(row, receipt) for row, receipt in rows], next_cursor=next_cursor)
+
+
+@router.get("/{id}/revisions/{revision}/diff", summary="Say what a revision has changed")
+async def diff(
+    id: str,
+    revision: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    session: SessionDep,
+    against: Annotated[
+        int | None, Query(ge=0, le=2**31 - 1, description="An earlier one; 0 is nothing. Without it, the one before")
+    ] = None,
+) -> DigestDiffRead:
+    """Papers that came, went, or are shown differently, and both receipts."""
+    return DigestDiffRead.of(await digests.compare(session, id, revision, against))
+
+
+@router.post("/{id}/refresh", summary="Bring a digest up to date", response_model=DigestRead)
+async def refresh(id: str, session: SessionDep, tools: ToolsDep) -> Response:
+    """By the channel's present rules, with what there is now; a new revision is written if anything has changed."""
+    wanted = await digests.wanted_again(session, id)
+    return as_json((await digests.compose(session, wanted, tools.summariser)).document)
+
+
+@router.delete("/{id}", status_code=204, summary="Delete a digest")
+async def delete_digest(id: str, session: SessionDep) -> None:
+    """With all of its revisions. Papers that only it has shown, its channel may show again."""
+    await digests.delete_digest(session, id)
+
+
+@router.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=EVERY_FORMAT)
 async def get_rendered(
     id: str,
     format: FormatName,
+    request: Request,
     session: SessionDep,
-    style: Annotated[
-        str | None, Query(max_length=20, description="`classic`, for `md`: the older system's bytes")
-    ] = None,
+    tools: ToolsDep,
+    style: Style = None,
+    math: MathKind = None,
     revision: Revision = None,
 ) -> Response:
-    """The newest revision, or the one asked for, as `md`, `html` or `json`."""
-    return rendered(await digests.get_digest(session, id, revision), format, style)
+    """The newest revision, or the one asked for. With `If-None-Match` and nothing new: 304."""
+    head = await digests.find_head(session, id, revision)
+    return await serve(request, session, tools, head, format, style, math)
 
 
-@router.get("/{id}", summary="Get a digest", response_model=DigestRead)
-async def get_digest(id: str, session: SessionDep, revision: Revision = None) -> Response:
-    """The newest revision, or the one asked for."""
-    return rendered(await digests.get_digest(session, id, revision), "json")
+@router.get(
+    "/{id}",
+    summary="Get a digest",
+    response_model=DigestRead,
+    responses={200: {"content": EVERY_FORMAT[200]["content"]}},
+)
+async def get_digest(
+    id: str,
+    request: Request,
+    session: SessionDep,
+    tools: ToolsDep,
+    style: Style = None,
+    math: MathKind = None,
+    revision: Revision = None,
+) -> Response:
+    """The newest revision, or the one asked for: as JSON, or in the format that `Accept` prefers."""
+    format = accepted(request)
+    head = await digests.find_head(session, id, revision)
+    return await serve(request, session, tools, head, format, style, math, negotiated=True)

@@ -33,3 +33,11 @@ Language = Annotated[
 ]
 Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control_characters)]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
+Query = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    Field(
+        description='Words, `"phrases"`, `-exclusions`, `OR`, prefixes such as `ti:` and `au:`',
+        examples=["agent -survey"],
+    ),
+]

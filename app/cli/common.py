@@ -172,14 +172,15 @@ def _a_language(value: str | None) -> str | None:
 
 
 Language = Annotated[str | None, typer.Option(callback=_a_language, help="BCP 47, such as zh or en.")]
-Format = Annotated[str, typer.Option(help="md, html or json.")]
-Style = Annotated[str | None, typer.Option(help="classic, for md: the older system's bytes.")]
+Format = Annotated[str, typer.Option(help="md, html, json, rss, atom, txt, csv, bib, ris or epub.")]
+Style = Annotated[str | None, typer.Option(help="classic, for md and rss: as the older system wrote it.")]
+Math = Annotated[str | None, typer.Option(help="Formulas as tex, mathml or unicode; usually as suits the format best.")]
 
 
-def write(document: Any, format: str, style: str | None, output: Path | None) -> None:
+def write(document: Any, format: str, style: str | None, math: str | None, output: Path | None) -> None:
     from app.render import rendering
 
-    put(rendering(format, style)(document), output)
+    put(rendering(format, style, math)(document), output)
 
 
 def put(written: bytes, output: Path | None) -> None:

@@ -10,6 +10,7 @@ from app.cli.common import (
     Format,
     Json,
     Language,
+    Math,
     Output,
     Style,
     app,
@@ -79,27 +80,39 @@ def digest(
         datetime | None,
         typer.Option("--date", formats=["%Y-%m-%d"], help="Batch date, US Eastern (the newest that is announced)."),
     ] = None,
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day of a roll-up, in place of --date."),
+    ] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of a roll-up.")] = None,
     language: Language = None,
     format: Format = "md",
     style: Style = None,
+    math: Math = None,
     output: Output = None,
 ) -> None:
     """Compose a channel's digest, with the summaries that it lacks, and print it."""
     settings = settings_of()
     from app.render import rendering
 
-    rendering(format, style)
+    rendering(format, style, math)
+    if day and (first or last):
+        raise typer.BadParameter("give either --date, or --from and --to")
+    days = [one.date() if one else None for one in (day, first, last)]
 
     async def run() -> Any:
         async with open_work(settings) as (tools, url):
-            return await _compose(tools, url, channel, day.date() if day else None, language)
+            return await _compose(tools, url, channel, days, language)
 
-    write(run_to_end(run()), format, style, output)
+    write(run_to_end(run()), format, style, math, output)
 
 
-async def _compose(tools: Any, url: str, channel: str, day: date | None, language: str | None) -> Any:
+async def _compose(tools: Any, url: str, channel: str, days: list[date | None], language: str | None) -> Any:
     from app import digests
-    from app.arxiv.calendar import batch_date
+    from app.tasks import clock_of
+
+    day, from_, to = days
+    clock = clock_of(tools)
 
     async with tools.database.transaction() as session:
         wanted = await digests.channel_digest(
@@ -107,12 +120,13 @@ async def _compose(tools: Any, url: str, channel: str, day: date | None, languag
             channel,
             language=language,
             default_language=tools.settings.languages[0],
-            from_=day,
-            to=day,
-            today=batch_date(tools.now()),
+            day=day,
+            from_=from_,
+            to=to,
+            today=clock.today,
         )
-        document = (await digests.compose(session, wanted, tools.summariser)).document
+        document = (await digests.compose(session, wanted, tools.summariser, clock)).document
     papers = [item.arxiv_id for item in document.items]
     await make_summaries(tools, url, papers, [wanted.language])
     async with tools.database.transaction() as session:
-        return (await digests.compose(session, wanted, tools.summariser)).document
+        return (await digests.compose(session, wanted, tools.summariser, clock)).document

@@ -9,6 +9,7 @@ import typer
 from app.cli.common import (
     Format,
     Host,
+    Math,
     Output,
     Port,
     Style,
@@ -91,6 +92,7 @@ def worker() -> None:
 def demo(
     format: Format = "md",
     style: Style = None,
+    math: Math = None,
     output: Output = None,
     serve: Annotated[bool, typer.Option("--serve", help="Keep the API up afterwards.")] = False,
     host: Host = None,
@@ -100,13 +102,13 @@ def demo(
     settings = settings_of(host=host, port=port)
     from app.render import rendering
 
-    rendering(format, style)
+    rendering(format, style, math)
 
     async def run(listening: socket.socket | None) -> None:
         from app.demo import run_demo
 
         async with run_demo(settings, say) as shown:
-            write(shown.digest, format, style, output)
+            write(shown.digest, format, style, math, output)
             receipt = shown.digest.receipt
             say(f"{receipt.announced} papers announced, {receipt.stored} stored, {receipt.summarized} summarised")
             if listening is not None:

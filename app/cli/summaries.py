@@ -13,7 +13,6 @@ from app.cli.common import Json, Language, app, bar, err, open_work, run_to_end,
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far the summaries are."""
 
-STOPPED = ("unauthorized", "no_credit", "unknown_model", "budget", "no_model")
 """Reasons to wait that only somebody's repair, or another day, ends."""
 
 
@@ -76,18 +75,16 @@ async def _papers(session: Any, tools: Any, channel: str | None) -> list[str]:
 
     from sqlalchemy import text
 
-    from app import costs
+    from app import digests
     from app.arxiv.calendar import batch_date
-    from app.channels import get_channel, listing_names
+    from app.channels import get_channel, rules_of
 
     if channel is None:
         return list(await session.scalars(text("SELECT DISTINCT arxiv_id FROM announcements")))
     found = await get_channel(session, channel)
     today = batch_date(tools.now())
-    by_day = await costs.announced(
-        session, listing_names(found), found.announce_types, today - timedelta(days=31), today
-    )
-    return list(dict.fromkeys(arxiv_id for ids in by_day.values() for arxiv_id in ids))
+    days = await digests.preview(session, rules_of(found), today - timedelta(days=31), today)
+    return list(dict.fromkeys(pick.paper.arxiv_id for day in days for pick in day.picks))
 
 
 def _print_estimate(expected: Any, as_json: bool) -> None:
@@ -108,7 +105,7 @@ async def make_summaries(tools: Any, url: str, arxiv_ids: Sequence[str], languag
 
     async def count() -> dict[str, int]:
         async with tools.database.transaction() as session:
-            return await summaries.count(session, arxiv_ids, languages, tools.summariser, STOPPED)
+            return await summaries.count(session, arxiv_ids, languages, tools.summariser, summaries.STOPPED)
 
     counts = await count()
     total = counts["pending"]

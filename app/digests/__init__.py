@@ -1,19 +1,71 @@
-"""Digests: what is asked for (``wanted``), how it is composed (``composing``), how it is found again (``stored``)."""
+"""Digests: what is asked for (``wanted``, ``periods``), which papers that is (``selecting``, ``ledger``), how it is composed
+and written (``composing``, ``writing``), how it is found again (``stored``).
+"""
 
-from app.digests.composing import Composed, compose
-from app.digests.stored import get_digest, latest_digest, list_digests, waiting_for
-from app.digests.wanted import MAX_PAPERS, Wanted, adhoc_digest, channel_digest, wanted_again
+from app.digests.composing import Composed, Draft, compose, compose_if_ready, still_waits
+from app.digests.periods import due_at, is_own_period, latest_period, period_of
+from app.digests.previewing import PreviewDay, preview
+from app.digests.stored import (
+    Difference,
+    Head,
+    channel_heads,
+    compare,
+    delete_digest,
+    find_head,
+    get_digest,
+    get_digests,
+    is_written,
+    latest_head,
+    list_digests,
+    list_revisions,
+    rollups_over,
+    showing,
+    waiting_for,
+)
+from app.digests.wanted import (
+    MAX_PAPERS,
+    Clock,
+    Question,
+    Wanted,
+    adhoc_digest,
+    channel_digest,
+    query_digest,
+    wanted_again,
+)
 
 __all__ = [
     "MAX_PAPERS",
+    "Clock",
     "Composed",
+    "Difference",
+    "Draft",
+    "Head",
+    "PreviewDay",
+    "Question",
     "Wanted",
     "adhoc_digest",
     "channel_digest",
+    "channel_heads",
+    "compare",
     "compose",
+    "compose_if_ready",
+    "delete_digest",
+    "due_at",
+    "find_head",
     "get_digest",
-    "latest_digest",
+    "get_digests",
+    "is_own_period",
+    "is_written",
+    "latest_head",
+    "latest_period",
     "list_digests",
+    "list_revisions",
+    "period_of",
+    "preview",
+    "query_digest",
+    "rollups_over",
+    "showing",
+    "still_waits",
     "waiting_for",
     "wanted_again",
 ]

@@ -1,25 +1,25 @@
 """Composing: which papers, in which order, with which summaries, frozen as a revision.
 
-A new revision is written only if the content has changed; once written, it never changes.
+Asked by hand, a digest is written with what there is. By itself it is written once its listings are read and its summaries
+made, or at its deadline; and once more when the summaries that it waited for have come.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 
-from sqlalchemy import ARRAY, BigInteger, any_, insert, literal, select
+from sqlalchemy import ARRAY, BigInteger, any_, literal, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import archive_record, listings, papers, summaries
-from app.arxiv import calendar, ids, taxonomy
-from app.channels import get_channel, listing_names
-from app.digests.stored import ITEM, RECEIPT, build_document
-from app.digests.wanted import Wanted
-from app.errors import ListingNotRead, UnknownPapers
-from app.models import Digest, DigestItem, DigestRevision, Listing, ListingState, Paper, PaperEntry, SummaryStatus
+from app import archive_record, summaries
+from app.arxiv import ids
+from app.channels import RULES, TRANSLATED, Rules, get_channel, rules_of
+from app.digests.ledger import Page, turn_page
+from app.digests.selecting import Pick, Selection, in_order, select_announced, select_found, select_papers
+from app.digests.stored import RECEIPT, build_document
+from app.digests.wanted import QUESTION, Clock, Wanted
+from app.digests.writing import newest_revision, shown_papers, write_revision
+from app.models import Digest, DigestKind, Order, PaperEntry, SummaryOrigin, SummaryStatus
 from app.render import document
 from app.render.document import DigestDocument, Receipt
 from app.summaries import Current, Maker
@@ -34,114 +34,155 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """The papers of a digest before they are looked up: announce type by id, None for an ad hoc digest."""
+class Draft:
+    """A digest that is not written now, with the numbers of summaries and listings that it still waits for."""
 
-    announced: dict[str, str | None]
-    title: str
-    incomplete: tuple[document.IncompleteListing, ...] = ()
+    digest_id: str
+    pending: int
+    incomplete: int
 
 
-async def compose(session: AsyncSession, wanted: Wanted, summariser: Maker) -> Composed:
-    """Create a digest, or bring it up to date, and ask for the summaries that it lacks.
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a revision is to hold."""
 
-    Raises ``UnknownPapers`` or ``ListingNotRead``; nothing is stored then.
+    digest: Digest
+    items: list[document.DigestItem]
+    receipt: Receipt
+
+
+async def compose(session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock | None = None) -> Composed:
+    """Create a digest, or bring it up to date, by the channel's present rules; the summaries that it lacks are asked for.
+
+    Without a ``clock`` a period that nobody has read is composed all the same, and says so. Raises ``UnknownPapers`` or
+    ``ListingNotRead``; nothing is stored then.
     """
+    content = await _content(session, wanted, summariser, clock, is_automatic=False)
+    return await _write(session, content)
+
+
+async def compose_if_ready(session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock) -> Composed | Draft:
+    """The same when nobody asks, by the rules that the digest was asked for with: it is written if nothing is waited for any
+    more, or if it is due and there is none yet, or not with these papers and listings.
+
+    So a backlog that clears makes one new revision, not one for each summary. Otherwise what it waits for is noted, and the
+    last summary that comes has it composed again.
+    """
+    content = await _content(session, wanted, summariser, None, is_automatic=True)
+    digest, receipt = content.digest, content.receipt
+    written = await newest_revision(session, digest)
+    making = await summaries.in_the_making(session, digest.waiting_for, digest.language)
+    if not making and (written is not None or not (receipt.pending or receipt.incomplete)):
+        return await _write(session, content)
+    if wanted.to is not None and clock.is_due(wanted.to):
+        papers = [item.arxiv_id for item in content.items]
+        if (
+            written is None
+            or set(await shown_papers(session, digest)) != set(papers)
+            or RECEIPT.validate_python(written.receipt).incomplete != receipt.incomplete
+        ):
+            return await _write(session, content)
+    return Draft(digest.id, receipt.pending, len(receipt.incomplete))
+
+
+async def still_waits(session: AsyncSession, digest_id: str) -> int:
+    """How many of the summaries that a digest waits for are in the making: while there are any, it is too early."""
+    digest = await session.get(Digest, digest_id)
+    if digest is None or not digest.waiting_for:
+        return 0
+    return await summaries.in_the_making(session, digest.waiting_for, digest.language)
+
+
+async def _content(
+    session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock | None, *, is_automatic: bool
+) -> _Content:
     await summaries.hold_still(session)
-    selection = await _select(session, wanted)
-    digest, created = await _digest_row(session, wanted, selection.title)
-    stored = await papers.find_papers(session, selection.announced)
-    if wanted.paper_ids is not None:
-        unknown = [arxiv_id for arxiv_id in wanted.paper_ids if arxiv_id not in stored]
-        if unknown:
-            raise UnknownPapers(unknown)
+    before = await session.get(Digest, wanted.id, populate_existing=True)
+    kind = DigestKind(before.kind) if before is not None else wanted.kind
+    rules = await _rules(session, wanted, before if is_automatic else None)
+    selection = await _select(session, wanted, rules, clock, before if is_automatic else None)
+    digest = await _digest_row(session, wanted, kind, selection.title, rules)
+    if rules is not None and kind == DigestKind.CHANNEL and not rules.repeats:
+        page = await turn_page(session, wanted, rules, selection.picks)
+    else:
+        page = Page(selection.picks)
+    order = rules.order_by if rules else wanted.question.order_by if wanted.question else Order.ID
+    picks = in_order(page.picks, order)
+    stored = {pick.paper.arxiv_id: pick.paper for pick in picks}
     chosen = await summaries.current(session, stored, wanted.language)
     lacking = [arxiv_id for arxiv_id in stored if arxiv_id not in chosen]
     await summaries.request(session, lacking, [wanted.language], summariser)
-    items = await _items(session, stored, selection, chosen, wanted.language)
-    receipt = _receipt(selection, stored, items)
-    revision = await _write_revision(session, digest, items, receipt)
-    return Composed(build_document(digest, revision, receipt, items), created)
+    translate = frozenset(rules.translate if rules else TRANSLATED)
+    items = await _items(session, picks, chosen, wanted.language, translate)
+    digest.waiting_for = [item.arxiv_id for item in items if _may_gain(item)]
+    if rules is not None and rules.query is not None and not rules.query.isascii():
+        # What is asked for in Chinese may be found only in a translation: the papers left out are waited for, too.
+        digest.waiting_for += sorted(selection.left_out)
+    return _Content(digest, items, _receipt(selection, page, items, has_own_words="tldr" in translate))
 
 
-async def _select(session: AsyncSession, wanted: Wanted) -> Selection:
-    if wanted.paper_ids is not None:
-        title = wanted.title or ("1 paper" if len(wanted.paper_ids) == 1 else f"{len(wanted.paper_ids)} papers")
-        return Selection(dict.fromkeys(wanted.paper_ids), title)
-    assert wanted.channel is not None
-    assert wanted.from_ is not None
-    assert wanted.to is not None
-    channel = await get_channel(session, wanted.channel)
-    found = await listings.find_listings(session, listing_names(channel), wanted.from_, wanted.to)
-    read = [listing for listing in found if listing.state in (*listings.READ, ListingState.EMPTY)]
-    period = str(wanted.from_) if wanted.from_ == wanted.to else f"{wanted.from_} – {wanted.to}"
-    if not read:
-        reasons = "; ".join(f"{row.category} on {row.announced_on} ({row.state}): {row.reason}" for row in found)
-        raise ListingNotRead(
-            f"No listing of {', '.join(channel.categories)} for {period} has been read"
-            + (f": {reasons.rstrip('.')}." if reasons else "; POST /v1/ingestions or 'zhaiyao ingest' reads one.")
-        )
-    types: dict[str, list[str]] = {}
-    for listing in read:
-        for arxiv_id, kind in listing.announced.items():
-            types.setdefault(arxiv_id, []).append(kind)
-    strongest = {arxiv_id: listings.strongest(kinds) for arxiv_id, kinds in types.items()}
-    kept: dict[str, str | None] = {
-        arxiv_id: kind for arxiv_id, kind in strongest.items() if kind in channel.announce_types
-    }
-    incomplete = _incomplete(channel.categories, found, calendar.batch_days(wanted.from_, wanted.to))
-    return Selection(kept, f"{channel.title}, {period}", incomplete)
+async def _rules(session: AsyncSession, wanted: Wanted, before: Digest | None) -> Rules | None:
+    """A channel's rules: those that an existing digest was asked for with, if nobody asks now."""
+    if wanted.channel is None:
+        return None
+    if before is not None and before.definition is not None:
+        return RULES.validate_python(before.definition)
+    return rules_of(await get_channel(session, wanted.channel))
 
 
-def _incomplete(
-    categories: Sequence[str], found: Sequence[Listing], days: Sequence[date]
-) -> tuple[document.IncompleteListing, ...]:
-    """The listings that a period lacks. An archive's papers may be in its own listing or in those of its categories."""
-    whole = {
-        (row.category, row.announced_on) for row in found if row.state in (ListingState.ANNOUNCED, ListingState.EMPTY)
-    }
-    partial = [row for row in found if (row.category, row.announced_on) not in whole]
-    lacking = [document.IncompleteListing(row.category, row.announced_on, row.state) for row in partial]
-    for category in categories:
-        names = taxonomy.names_or_same(category)
-        known = {row.announced_on for row in found if row.category in names}
-        lacking += [document.IncompleteListing(category, day, "unread") for day in days if day not in known]
-    return tuple(sorted(lacking, key=lambda one: (one.announced_on, one.category)))
+async def _select(
+    session: AsyncSession, wanted: Wanted, rules: Rules | None, clock: Clock | None, before: Digest | None
+) -> Selection:
+    if rules is not None:
+        return await select_announced(session, wanted, rules, clock)
+    if wanted.question is not None:
+        return await select_found(session, wanted, await shown_papers(session, before) if before else None)
+    return await select_papers(session, wanted)
 
 
-async def _digest_row(session: AsyncSession, wanted: Wanted, title: str) -> tuple[Digest, bool]:
+async def _digest_row(
+    session: AsyncSession, wanted: Wanted, kind: DigestKind, title: str, rules: Rules | None
+) -> Digest:
     """The digest's row, locked, so that two that compose it write one revision after the other."""
-    inserted = await session.scalar(
+    await session.execute(
         pg_insert(Digest)
         .values(
             id=wanted.id,
+            kind=kind,
             channel=wanted.channel,
             title=title,
             period_from=wanted.from_,
             period_to=wanted.to,
             language=wanted.language,
             paper_ids=list(wanted.paper_ids) if wanted.paper_ids is not None else None,
+            query=QUESTION.dump_python(wanted.question, mode="json") if wanted.question else None,
             revision=0,
         )
         .on_conflict_do_nothing()
-        .returning(Digest.id)
     )
-    digest = (await session.scalars(select(Digest).where(Digest.id == wanted.id).with_for_update())).one()
-    return digest, inserted is not None
+    locked = select(Digest).where(Digest.id == wanted.id).with_for_update()
+    digest = (await session.scalars(locked.execution_options(populate_existing=True))).one()
+    digest.definition = RULES.dump_python(rules, mode="json") if rules else None
+    return digest
+
+
+async def _write(session: AsyncSession, content: _Content) -> Composed:
+    is_new = content.digest.revision == 0
+    revision, items = await write_revision(session, content.digest, content.items, content.receipt)
+    return Composed(build_document(content.digest, revision, content.receipt, items), is_new)
 
 
 async def _items(
     session: AsyncSession,
-    stored: Mapping[str, Paper],
-    selection: Selection,
+    picks: Sequence[Pick],
     chosen: Mapping[str, Current],
     language: str,
+    translate: frozenset[str],
 ) -> list[document.DigestItem]:
     records = await _archive_records(session, chosen.values())
-    newest_first = sorted(stored.values(), key=lambda paper: paper.order_key, reverse=True)
     return [
-        _item(position, paper, selection.announced[paper.arxiv_id], chosen.get(paper.arxiv_id), records, language)
-        for position, paper in enumerate(newest_first, 1)
+        _item(position, pick, chosen.get(pick.paper.arxiv_id), records, language, translate)
+        for position, pick in enumerate(picks, 1)
     ]
 
 
@@ -157,37 +198,48 @@ async def _archive_records(session: AsyncSession, chosen: Iterable[Current]) -> 
 
 def _item(
     position: int,
-    paper: Paper,
-    announce_type: str | None,
+    pick: Pick,
     current: Current | None,
     records: Mapping[int, document.ClassicTexts],
     language: str,
+    translate: frozenset[str],
 ) -> document.DigestItem:
+    paper = pick.paper
     summary = current.summary if current else None
     done = summary if summary and summary.status == SummaryStatus.DONE else None
     # Of a summary in another language an English digest takes the English sentence, and nothing else.
     own = done if done and done.language == language else None
+    tldr = own.tldr if own else done.tldr_en if done else None
     return document.DigestItem(
         position=position,
         arxiv_id=paper.arxiv_id,
         version=paper.version,
         title=paper.title,
-        translated_title=own.title if own else None,
-        tldr=own.tldr if own else done.tldr_en if done else None,
+        translated_title=own.title if own and "title" in translate else None,
+        tldr=tldr if "tldr" in translate else None,
         tldr_en=done.tldr_en if done else None,
-        translated_abstract=own.abstract if own else None,
+        translated_abstract=own.abstract if own and "abstract" in translate else None,
         abstract=paper.abstract,
         abstract_is_cut=paper.abstract_is_cut,
         authors=tuple(document.ItemAuthor(a["name"], tuple(a["affiliations"])) for a in paper.authors),
         authors_omitted=paper.authors_omitted,
         primary_category=paper.primary_category,
         categories=tuple(paper.categories),
-        announce_type=announce_type,
+        announce_type=pick.announced.announce_type,
         links=document.Links(ids.abs_url(paper.arxiv_id), ids.pdf_url(paper.arxiv_id)),
         summary_status=summary.status if summary else SummaryStatus.PENDING,
         summary_error=summary.error if summary else None,
         summary=_provenance(current) if current and done else None,
         classic=records.get(done.entry_id) if done and done.entry_id is not None else None,
+        announced_on=pick.announced.announced_on,
+        submitted_at=paper.submitted_at,
+        updated_at=paper.updated_at,
+        comments=paper.comments,
+        journal_ref=paper.journal_ref,
+        doi=paper.doi,
+        license=paper.license,
+        withdrawn=paper.withdrawn,
+        reasons=pick.reasons,
     )
 
 
@@ -205,53 +257,27 @@ def _provenance(current: Current) -> document.Provenance:
     )
 
 
-def _receipt(selection: Selection, stored: Mapping[str, Paper], items: Sequence[document.DigestItem]) -> Receipt:
+def _may_gain(item: document.DigestItem) -> bool:
+    """Whether a summary that comes later may be better than what there is: none, an extracted sentence, a stale one."""
+    made = item.summary
+    return made is None or made.stale or made.origin == SummaryOrigin.EXTRACTIVE
+
+
+def _receipt(selection: Selection, page: Page, items: Sequence[document.DigestItem], *, has_own_words: bool) -> Receipt:
     status = [item.summary_status for item in items]
     return Receipt(
         announced=len(selection.announced),
-        stored=len(stored),
+        stored=selection.stored,
         summarized=status.count(SummaryStatus.DONE),
         pending=status.count(SummaryStatus.PENDING) + status.count(SummaryStatus.RUNNING),
         failed=status.count(SummaryStatus.FAILED),
-        untranslated=sum(item.summary_status == SummaryStatus.DONE and item.tldr is None for item in items),
-        missing=tuple(sorted(set(selection.announced) - set(stored))),
+        untranslated=sum(
+            has_own_words and item.summary_status == SummaryStatus.DONE and item.tldr is None for item in items
+        ),
+        missing=selection.missing,
         incomplete=selection.incomplete,
+        not_matching=selection.not_matching,
+        shown_before=page.shown_before,
+        held_over=page.held_over,
+        carried_over=page.carried_over,
     )
-
-
-async def _write_revision(
-    session: AsyncSession, digest: Digest, items: Sequence[document.DigestItem], receipt: Receipt
-) -> DigestRevision:
-    """The newest revision if the content is still the same, else a new one."""
-    contents = [ITEM.dump_python(item, mode="json") for item in items]
-    proof = RECEIPT.dump_python(receipt, mode="json")
-    content_hash = hashlib.sha256(
-        json.dumps([proof, contents], ensure_ascii=False, sort_keys=True).encode()
-    ).hexdigest()
-    latest = await session.get(DigestRevision, (digest.id, digest.revision))
-    if latest is not None and latest.content_hash == content_hash:
-        return latest
-    digest.revision += 1
-    revision = DigestRevision(
-        digest_id=digest.id,
-        revision=digest.revision,
-        content_hash=content_hash,
-        receipt=proof,
-        created_at=datetime.now(UTC),
-    )
-    session.add(revision)
-    await session.flush()
-    rows = [
-        {
-            "digest_id": digest.id,
-            "revision": digest.revision,
-            "position": item.position,
-            "arxiv_id": item.arxiv_id,
-            "summary_status": item.summary_status,
-            "content": content,
-        }
-        for item, content in zip(items, contents, strict=True)
-    ]
-    if rows:
-        await session.execute(insert(DigestItem), rows)
-    return revision

@@ -1,20 +1,32 @@
-"""Digests that are written: reading a revision back, finding and listing them."""
+"""Digests that are written: reading revisions back, finding, listing, comparing and deleting them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import select, text
+from sqlalchemy import Select, delete, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
 from app.errors import NotFound
-from app.models import Digest, DigestItem, DigestRevision
+from app.models import Digest, DigestItem, DigestKind, DigestRevision
 from app.render import document
 from app.render.document import DigestDocument, Receipt
 
 ITEM: TypeAdapter[document.DigestItem] = TypeAdapter(document.DigestItem)
 RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
 """How items and receipts are kept as JSON, and read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A revision without its content: enough to tell whether a caller has it already."""
+
+    digest_id: str
+    revision: int
+    created_at: datetime
+    position: int
 
 
 def build_document(
@@ -32,41 +44,105 @@ def build_document(
         created_at=revision.created_at,
         receipt=receipt,
         items=tuple(items),
+        first_created_at=digest.created_at,
     )
+
+
+_HEAD = (
+    select(Digest.id, DigestRevision.revision, DigestRevision.created_at, Digest.position)
+    .join(DigestRevision, DigestRevision.digest_id == Digest.id)
+    .where(Digest.revision > 0)
+)
+
+
+async def find_head(session: AsyncSession, digest_id: str, revision: int | None = None) -> Head:
+    """A digest's newest revision, or the one asked for; ``NotFound``. One statement, where there is one."""
+    number = DigestRevision.revision == (Digest.revision if revision is None else revision)
+    found = await _heads(session, _HEAD.where(Digest.id == digest_id, number))
+    if not found:
+        raise await _not_found(session, digest_id, revision)
+    return found[0]
+
+
+async def _heads(session: AsyncSession, query: Select[str, int, datetime, int]) -> list[Head]:
+    rows = await session.execute(query)
+    return [Head(digest_id, revision, created_at, position) for digest_id, revision, created_at, position in rows]
+
+
+async def _not_found(session: AsyncSession, digest_id: str, revision: int | None) -> NotFound:
+    digest = await session.get(Digest, digest_id)
+    if digest is None:
+        return NotFound(f"There is no digest {digest_id[:80]!r}.")
+    if digest.revision == 0:
+        return NotFound(
+            f"The digest {digest.id} is being prepared and not written yet; POST /v1/digests writes it with what there is."
+        )
+    return NotFound(f"The digest {digest.id} has no revision {revision}; its newest is {digest.revision}.")
 
 
 async def get_digest(session: AsyncSession, digest_id: str, revision: int | None = None) -> DigestDocument:
     """A digest's newest revision, or the one asked for; ``NotFound``."""
-    digest = await session.get(Digest, digest_id)
-    if digest is None:
-        raise NotFound(f"There is no digest {digest_id[:80]!r}.")
-    number = revision if revision is not None else digest.revision
-    row = await session.get(DigestRevision, (digest.id, number))
-    if row is None:
-        raise NotFound(f"The digest {digest.id} has no revision {number}; its newest is {digest.revision}.")
-    contents = await session.scalars(
-        select(DigestItem.content)
-        .where(DigestItem.digest_id == digest.id, DigestItem.revision == number)
-        .order_by(DigestItem.position)
+    [found] = await get_digests(session, [await find_head(session, digest_id, revision)])
+    return found
+
+
+async def get_digests(session: AsyncSession, heads: Sequence[Head]) -> list[DigestDocument]:
+    """These revisions whole, in this order: two statements, however many they are."""
+    if not heads:
+        return []
+    keys = [(head.digest_id, head.revision) for head in heads]
+    heading = select(Digest, DigestRevision).join(DigestRevision, DigestRevision.digest_id == Digest.id)
+    rows = await session.execute(
+        heading.where(tuple_(DigestRevision.digest_id, DigestRevision.revision).in_(keys)),
+        execution_options={"populate_existing": True},
     )
-    items = [ITEM.validate_python(content) for content in contents]
-    return build_document(digest, row, RECEIPT.validate_python(row.receipt), items)
+    found = {(digest.id, revision.revision): (digest, revision) for digest, revision in rows}
+    contents = (
+        select(
+            DigestItem.digest_id, DigestItem.revision, DigestItem.content, DigestItem.added_at, DigestItem.changed_at
+        )
+        .where(tuple_(DigestItem.digest_id, DigestItem.revision).in_(keys))
+        .order_by(DigestItem.digest_id, DigestItem.revision, DigestItem.position)
+    )
+    items: dict[tuple[str, int], list[document.DigestItem]] = {key: [] for key in keys}
+    for digest_id, number, content, added_at, changed_at in await session.execute(contents):
+        written_at = found[digest_id, number][1].created_at
+        item = ITEM.validate_python(content)
+        items[digest_id, number].append(
+            replace(item, added_at=added_at or written_at, changed_at=changed_at or written_at)
+        )
+    return [build_document(*found[key], RECEIPT.validate_python(found[key][1].receipt), items[key]) for key in keys]
 
 
-async def latest_digest(session: AsyncSession, slug: str, language: str | None) -> DigestDocument:
-    """A channel's newest digest, in ``language`` if one is asked for; ``NotFound`` if there is none yet."""
-    channel = await get_channel(session, slug)
-    query = select(Digest.id).where(Digest.channel == channel.slug)
+def _of_channel(slug: str, language: str | None) -> Select[str, int, datetime, int]:
+    """The digests of a channel's own schedule, the newest period first."""
+    query = _HEAD.where(
+        Digest.channel == slug, Digest.kind == DigestKind.CHANNEL, DigestRevision.revision == Digest.revision
+    )
     if language is not None:
         query = query.where(Digest.language == language)
-    newest = await session.scalar(query.order_by(Digest.period_to.desc(), Digest.position.desc()).limit(1))
-    if newest is None:
+    return query.order_by(Digest.period_to.desc(), Digest.position.desc())
+
+
+async def latest_head(session: AsyncSession, slug: str, language: str | None) -> Head:
+    """A channel's newest digest, in ``language`` if one is asked for; ``NotFound`` if there is none yet."""
+    channel = await get_channel(session, slug)
+    found = await _heads(session, _of_channel(channel.slug, language).limit(1))
+    if not found:
         in_language = f" in {language}" if language else ""
         raise NotFound(
             f"The channel {channel.slug} has no digest{in_language} yet; one is composed when a listing of "
             f"{', '.join(channel.categories)} is read, or by POST /v1/digests."
         )
-    return await get_digest(session, newest)
+    return found[0]
+
+
+async def channel_heads(
+    session: AsyncSession, slug: str, language: str | None, *, limit: int, skip: int = 0
+) -> tuple[list[Head], bool]:
+    """A page of a channel's digests, the newest period first, and whether there are more. ``slug`` is the channel's own."""
+    found = await _heads(session, _of_channel(slug, language).limit(limit + 1).offset(skip))
+    return found[:limit], len(found) > limit
 
 
 async def list_digests(
@@ -76,6 +152,7 @@ async def list_digests(
     before: int | None = None,
     channel: str | None = None,
     language: str | None = None,
+    kind: DigestKind | None = None,
 ) -> tuple[list[tuple[Digest, Receipt]], int | None]:
     """A page of digests with the receipts of their newest revisions, the last created first; the number to continue.
 
@@ -87,6 +164,7 @@ async def list_digests(
             DigestRevision,
             (DigestRevision.digest_id == Digest.id) & (DigestRevision.revision == Digest.revision),
         )
+        .where(Digest.revision > 0)
         .order_by(Digest.position.desc())
         .limit(limit + 1)
     )
@@ -96,25 +174,115 @@ async def list_digests(
         query = query.where(Digest.channel == (await get_channel(session, channel)).slug)
     if language is not None:
         query = query.where(Digest.language == language)
+    if kind is not None:
+        query = query.where(Digest.kind == kind)
     rows = [(digest, RECEIPT.validate_python(receipt)) for digest, receipt in await session.execute(query)]
     return rows[:limit], rows[limit - 1][0].position if len(rows) > limit else None
 
 
-_WAITING = text(
+async def list_revisions(
+    session: AsyncSession, digest_id: str, *, limit: int, before: int | None = None
+) -> tuple[list[tuple[DigestRevision, Receipt]], int | None]:
+    """A page of a digest's revisions with their receipts, the newest first, and the number to continue; ``NotFound``."""
+    head = await find_head(session, digest_id)
+    query = select(DigestRevision).where(DigestRevision.digest_id == head.digest_id)
+    if before is not None:
+        query = query.where(DigestRevision.revision < before)
+    rows = list(await session.scalars(query.order_by(DigestRevision.revision.desc()).limit(limit + 1)))
+    pairs = [(row, RECEIPT.validate_python(row.receipt)) for row in rows[:limit]]
+    return pairs, rows[limit - 1].revision if len(rows) > limit else None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """A paper that both revisions show, differently; ``fields`` are the names of what differs."""
+
+    arxiv_id: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a revision has changed against an earlier one (None: against nothing, so that all of it is new)."""
+
+    before: DigestDocument | None
+    after: DigestDocument
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[ItemChange, ...]
+
+
+_NOT_CONTENT = {"position", "added_at", "changed_at"}
+
+
+async def compare(session: AsyncSession, digest_id: str, revision: int, against: int | None = None) -> Difference:
+    """What a revision has changed against the one before it, or against the one named; ``NotFound``."""
+    after = await get_digest(session, digest_id, revision)
+    against = against if against is not None else revision - 1
+    before = await get_digest(session, digest_id, against) if against >= 1 else None
+    old = {item.arxiv_id: item for item in before.items} if before else {}
+    new = {item.arxiv_id: item for item in after.items}
+    return Difference(
+        before,
+        after,
+        tuple(one for one in new if one not in old),
+        tuple(one for one in old if one not in new),
+        tuple(
+            ItemChange(one, names) for one, item in new.items() if one in old and (names := _differing(old[one], item))
+        ),
+    )
+
+
+def _differing(old: document.DigestItem, new: document.DigestItem) -> tuple[str, ...]:
+    names = [field.name for field in fields(document.DigestItem) if field.name not in _NOT_CONTENT]
+    return tuple(name for name in names if getattr(old, name) != getattr(new, name))
+
+
+async def delete_digest(session: AsyncSession, digest_id: str) -> None:
+    """Delete a digest with its revisions; what only it has shown, its channel may show again. ``NotFound``."""
+    found = await session.scalar(delete(Digest).where(Digest.id == digest_id).returning(Digest.id))
+    if found is None:
+        raise await _not_found(session, digest_id, None)
+
+
+_SHOWING = text(
     """
     SELECT DISTINCT item.digest_id
     FROM digest_items AS item
     JOIN digests AS digest ON digest.id = item.digest_id AND digest.revision = item.revision
     WHERE item.arxiv_id = :arxiv_id
-      AND (:every OR item.summary_status <> 'done' OR item.content #>> '{summary,origin}' = 'extractive'
-           OR item.content #>> '{summary,stale}' = 'true')
     """
 )
 
 
-async def waiting_for(session: AsyncSession, arxiv_id: str, *, every: bool = False) -> list[str]:
-    """The digests whose newest revision shows this paper without a summary, or with one that a better one may replace.
+async def showing(session: AsyncSession, arxiv_id: str) -> list[str]:
+    """The digests whose newest revision shows a paper: a human's text may replace any."""
+    return list(await session.scalars(_SHOWING, {"arxiv_id": arxiv_id}))
 
-    With ``every``, all whose newest revision shows the paper: a human's text may replace any.
-    """
-    return list(await session.scalars(_WAITING, {"arxiv_id": arxiv_id, "every": every}))
+
+async def waiting_for(session: AsyncSession, arxiv_id: str) -> list[str]:
+    """The digests that wait for a summary of this paper, or show one that a better one may replace."""
+    return list(await session.scalars(select(Digest.id).where(Digest.waiting_for.contains([arxiv_id]))))
+
+
+async def rollups_over(session: AsyncSession, slugs: Sequence[str], days: Sequence[date]) -> list[str]:
+    """The roll-ups of these channels that are written and cover one of these days."""
+    if not days:
+        return []
+    covering = or_(*((Digest.period_from <= day) & (Digest.period_to >= day) for day in days))
+    query = select(Digest.id).where(
+        Digest.channel.in_(slugs), Digest.kind == DigestKind.ROLLUP, Digest.revision > 0, covering
+    )
+    return list(await session.scalars(query.order_by(Digest.id)))
+
+
+async def is_written(session: AsyncSession, slug: str, language: str, first: date, last: date) -> bool:
+    """Whether a channel's digest of a period in a language has a revision."""
+    query = select(Digest.id).where(
+        Digest.channel == slug,
+        Digest.language == language,
+        Digest.period_to == last,
+        Digest.period_from == first,
+        Digest.revision > 0,
+    )
+    return await session.scalar(query.limit(1)) is not None

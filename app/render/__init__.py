@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.errors import InvalidInput
-from app.render import classic, html, json, markdown
+from app.render import bib, classic, classic_rss, csv, epub, feeds, html, json, markdown, ris, txt
 from app.render.document import DigestDocument, Math, View
+from app.render.fingerprint import fingerprint
 
 Renderer = Callable[[DigestDocument, View], str | bytes]
 
@@ -15,7 +16,7 @@ class Format:
     """A format of digests: its media type, its file suffix without dot, and its renderer.
 
     ``styles`` holds other renderers of the same format under the names that ``?style=`` takes; ``math`` the ways in which it
-    can show formulas, the usual one first (none: texts are given as they are).
+    can show formulas, the usual one first (none: texts are given as they are). ``download``: a browser is to save it.
     """
 
     media_type: str
@@ -23,13 +24,27 @@ class Format:
     render: Renderer
     styles: Mapping[str, Renderer] = field(default_factory=dict)
     math: tuple[Math, ...] = ()
+    download: bool = False
 
 
 FORMATS: dict[str, Format] = {
     "md": Format("text/markdown", "md", markdown.render, {"classic": classic.render}, (Math.TEX, Math.UNICODE)),
     "html": Format("text/html", "html", html.render, {}, (Math.MATHML, Math.TEX, Math.UNICODE)),
     "json": Format("application/json", "json", json.render),
+    "txt": Format("text/plain", "txt", txt.render, {}, (Math.UNICODE, Math.TEX)),
+    "rss": Format("application/rss+xml", "rss", feeds.render_rss, {"classic": classic_rss.render}, feeds.MATH),
+    "atom": Format("application/atom+xml", "atom", feeds.render_atom, {}, feeds.MATH),
+    "csv": Format("text/csv", "csv", csv.render, download=True),
+    "bib": Format("application/x-bibtex", "bib", bib.render, download=True),
+    "ris": Format(
+        "application/x-research-info-systems", "ris", ris.render, {}, (Math.TEX, Math.UNICODE), download=True
+    ),
+    "epub": Format(epub.MEDIA_TYPE, "epub", epub.render, {}, (Math.MATHML, Math.UNICODE, Math.TEX), download=True),
 }
+
+
+FINGERPRINT = fingerprint()
+"""Part of every rendered document's entity tag."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,26 @@
-"""A digest as one complete HTML page: no script, nothing loaded from elsewhere, every text escaped, math as MathML."""
+"""A digest as HTML: one complete page that loads nothing and runs nothing, and fragments for feeds.
 
+Every text is escaped; formulas are MathML, Unicode characters or TeX, as the reader asks. The markup is in
+``digest.html.j2`` (the page), ``paper.html.j2`` and ``summary.html.j2`` (the fragments) and ``style.css.j2``.
+"""
+
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from app.arxiv.display import display, may_have_tex
 from app.render import phrases
-from app.render.document import DigestDocument, DigestItem, Provenance, View
+from app.render.document import DigestDocument, DigestItem, Math, View
+from app.render.i18n import Translator, direction, translator
 from app.render.mathml import CONTROL, math_html
-from app.render.text import instant, one_line, web_address
-from app.render.vocabulary import Words
-from app.render.words import direction, words_for
+from app.render.text import encodable, instant, one_line, web_address
+from app.render.unicode_math import unicode_math
 
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -24,7 +31,16 @@ ENVIRONMENT = Environment(
     auto_reload=False,
     keep_trailing_newline=True,
 )
-ENVIRONMENT.filters["math"] = math_html
+PAGE = ENVIRONMENT.get_template("digest.html.j2")
+PAPER = ENVIRONMENT.get_template("paper.html.j2")
+SUMMARY = ENVIRONMENT.get_template("summary.html.j2")
+STYLE = Markup(ENVIRONMENT.get_template("style.css.j2").render())  # noqa: S704  (our own file)
+# The page's own style sheet, known by its hash, is all that a browser may use.
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'"
+)
+FEEDS = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 
 ANCHOR = re.compile(r"[A-Za-z0-9./-]+").fullmatch
 STATES = {"pending", "running", "done", "failed"}
@@ -32,50 +48,71 @@ STATES = {"pending", "running", "done", "failed"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A paper as the page shows it. Texts that would repeat another one are ``""``; ``tldr`` is then the status."""
+    """A paper as it is shown. Texts that would repeat another one are empty.
+
+    ``tldr`` is in the language ``tldr_lang``; where there is none, it is empty and ``status_word`` stands in its place.
+    """
 
     number: int
     anchor: str
     arxiv_id: str
-    title: str
-    heading: str
+    title: Markup
+    translated_title: Markup
     abs: str
     pdf: str
-    tldr: str
-    tldr_lang: str | None
-    has_tldr: bool
-    tldr_en: str
-    translation: str
-    abstract: str
+    tldr: Markup
+    tldr_lang: str
+    tldr_en: Markup
+    translation: Markup
+    abstract: Markup
     is_cut: bool
     authors: Markup
     categories: tuple[str, ...]
     announce_type: str
+    withdrawn: bool
+    notes: tuple[tuple[str, Markup], ...]
     status: str
     status_word: str
+    reasons: tuple[str, ...]
     provenance: str
 
 
 def render(document: DigestDocument, view: View) -> str:
     """Return a digest as a page; anchors of papers (``#p-2404.02342``) stay the same over revisions."""
-    words = words_for(document.language)
     language = plain(document.language)
-    return ENVIRONMENT.get_template("digest.html.j2").render(
-        language=language,
+    return PAGE.render(
+        **_digest(document, view.math),
         direction=direction(language),
-        title=plain(document.title) or plain(document.channel) or plain(document.id),
-        words=words,
-        counts=phrases.counts(document, words),
-        missing=[plain(arxiv_id) for arxiv_id in document.receipt.missing],
-        dates=phrases.dates(document),
+        style=STYLE,
+        policy=POLICY,
+        home=_home(view),
+        channel=_channel(document, view),
+        feeds=_feeds(document, view),
         made_at=instant(document.created_at),
-        revision=document.revision,
-        incomplete=phrases.incomplete_line(document, words),
-        untranslated=phrases.untranslated_line(document, words),
-        empty=phrases.empty_line(document, words),
-        entries=[_entry(number, item, words, language) for number, item in enumerate(document.items, 1)],
-        acknowledgement=phrases.ACKNOWLEDGEMENT,
     )
+
+
+def digest_html(document: DigestDocument, math: Math) -> Markup:
+    """Return a digest as a fragment for a feed's entry: receipt, table and details, in well-formed XML too."""
+    receipt = plain(phrases.receipt_line(document, translator(document.language)))
+    fragment = SUMMARY.render(**_digest(document, math), receipt=receipt, paper=_paper)
+    return Markup(fragment)  # noqa: S704  (rendered with autoescape)
+
+
+def paper_html(item: DigestItem, language: str, math: Math) -> Markup:
+    """Return what there is to say of a paper as a fragment for a feed's entry, without its title if it has another one.
+
+    ``language`` is the digest's. There are only p, a, strong, em, small and formulas; it is well-formed XML too.
+    """
+    _ = translator(language)
+    return _paper(_entry(item.position, item, plain(language), math, _), plain(language), _)
+
+
+def text_html(text: str | None, math: Math) -> Markup:
+    """Return one of arXiv's texts as safe HTML on one line, its formulas as asked for."""
+    if math is Math.MATHML:
+        return math_html(text)
+    return escape(plain(unicode_math(text) if math is Math.UNICODE else display(text or "")))
 
 
 def plain(text: str | None) -> str:
@@ -83,9 +120,33 @@ def plain(text: str | None) -> str:
     return CONTROL.sub("\ufffd", one_line(text))
 
 
-def _entry(number: int, item: DigestItem, words: Words, language: str) -> Entry:
+def _digest(document: DigestDocument, math: Math) -> dict[str, object]:
+    """Return what the page and the fragment of a digest have in common."""
+    _ = translator(document.language)
+    language = plain(document.language)
+    return {
+        "_": _,
+        "language": language,
+        "title": plain(document.title) or plain(document.channel) or plain(document.id),
+        "counts": phrases.counts(document, _),
+        "missing": [plain(arxiv_id) for arxiv_id in document.receipt.missing],
+        "dates": phrases.dates(document),
+        "revision": document.revision,
+        "incomplete": plain(phrases.incomplete_line(document, _)),
+        "untranslated": phrases.untranslated_line(document, _),
+        "empty": phrases.empty_line(document, _),
+        "entries": [_entry(number, item, language, math, _) for number, item in enumerate(document.items, 1)],
+        "acknowledgement": phrases.ACKNOWLEDGEMENT,
+    }
+
+
+def _paper(entry: Entry, language: str, _: Translator) -> Markup:
+    return Markup(PAPER.render(entry=entry, language=language, _=_))  # noqa: S704  (rendered with autoescape)
+
+
+def _entry(number: int, item: DigestItem, language: str, math: Math, _: Translator) -> Entry:
     title = one_line(item.title) or one_line(item.arxiv_id)
-    heading = one_line(item.translated_title) or title
+    translated_title = one_line(item.translated_title)
     tldr = one_line(item.tldr)
     tldr_en = one_line(item.tldr_en)
     abstract = one_line(item.abstract)
@@ -94,66 +155,73 @@ def _entry(number: int, item: DigestItem, words: Words, language: str) -> Entry:
         number=number,
         anchor=f"p-{item.arxiv_id}" if ANCHOR(item.arxiv_id) else f"p{number}",
         arxiv_id=plain(item.arxiv_id),
-        title=title,
-        heading=title if _is_same(heading, title) else heading,
+        title=text_html(title, math),
+        translated_title=_unless_same(translated_title, title, math),
         abs=web_address(item.links.abs),
         pdf=web_address(item.links.pdf),
-        tldr=tldr or tldr_en or plain(phrases.status(item, words)),
-        tldr_lang=None if tldr else "en" if tldr_en else language,
-        has_tldr=bool(tldr or tldr_en),
-        tldr_en=tldr_en if tldr and not _is_same(tldr_en, tldr) else "",
-        translation="" if _is_same(translation, abstract) else translation,
-        abstract=abstract,
+        tldr=text_html(tldr or tldr_en, math),
+        tldr_lang=language if tldr else "en",
+        tldr_en=_unless_same(tldr_en, tldr, math) if tldr else Markup(),
+        translation=_unless_same(translation, abstract, math),
+        abstract=text_html(abstract, math),
         is_cut=item.abstract_is_cut and bool(abstract),
-        authors=_names(item, words),
+        authors=_names(item, math, _),
         categories=tuple(plain(category) for category in phrases.categories(item.primary_category, item.categories)),
-        announce_type=_announce_type(item, words),
+        announce_type=plain(phrases.announce_type(item.announce_type or "", _)),
+        withdrawn=item.withdrawn,
+        notes=_notes(item, math, _),
         status=item.summary_status if item.summary_status in STATES else "",
-        status_word=plain(phrases.status(item, words)),
-        provenance=plain(_provenance(item.summary, words)) if item.summary else "",
+        status_word=plain(phrases.status(item, _)),
+        reasons=tuple(plain(phrases.reason(reason, _)) for reason in item.reasons),
+        provenance=plain(phrases.provenance(item.summary, _)) if item.summary else "",
     )
 
 
-def _names(item: DigestItem, words: Words) -> Markup:
-    names = phrases.authors(item, words)
+def _unless_same(text: str, other: str, math: Math) -> Markup:
+    """Return a text for HTML, or nothing if a reader would see what the other one says."""
+    return Markup() if text == other or display(text) == display(other) else text_html(text, math)
+
+
+def _names(item: DigestItem, math: Math, _: Translator) -> Markup:
+    names = phrases.authors(item, _)
     joined = ", ".join(names)
-    is_plain = "$" not in joined and not may_have_tex(joined)
-    return math_html(joined) if is_plain else Markup(", ").join(map(math_html, names))
+    if "$" not in joined and not may_have_tex(joined):
+        return escape(plain(joined))
+    return Markup(", ").join([text_html(name, math) for name in names])
 
 
-def _is_same(text: str, other: str) -> bool:
-    """Tell whether a reader sees the same text."""
-    return text == other or display(text) == display(other)
+def _notes(item: DigestItem, math: Math, _: Translator) -> tuple[tuple[str, Markup], ...]:
+    """Return what the authors say of the paper, and where it was published, as far as it is known."""
+    doi = one_line(item.doi)
+    link = Markup('<a href="{}" rel="noopener">{}</a>').format(
+        f"https://doi.org/{quote(doi, safe='/.()-_:;')}", plain(doi)
+    )
+    notes = (
+        (_("Comments"), text_html(item.comments, math)),
+        (_("Journal reference"), text_html(item.journal_ref, math)),
+        ("DOI", link if doi else Markup()),
+    )
+    return tuple(note for note in notes if note[1])
 
 
-def _announce_type(item: DigestItem, words: Words) -> str:
-    kind = item.announce_type or ""
-    known = {
-        "new": words.new,
-        "cross": words.cross,
-        "replace": words.replace,
-        "replace-cross": words.replace_cross,
-    }
-    return known.get(kind, plain(kind))
+def _home(view: View) -> str:
+    """Return the address of the service's first page; ``""`` where it is not known or no web address."""
+    return web_address(f"{view.base_url}/") if view.base_url else ""
 
 
-def _provenance(summary: Provenance, words: Words) -> str:
-    """Return where a summary comes from: maker, prompt, paper version, tokens, instant, and whether it is stale."""
-    origin = {
-        "llm": words.llm,
-        "extractive": words.extractive,
-        "human": words.human,
-        "imported": words.imported,
-    }.get(summary.origin, summary.origin)
-    maker = " / ".join(name for name in (summary.provider, summary.model) if name)
-    parts = [f"{origin}{words.colon}{maker}" if maker else origin]
-    if summary.prompt_version:
-        parts.append(f"{words.prompt} {summary.prompt_version}")
-    if summary.paper_version is not None:
-        parts.append(f"{words.version} {summary.paper_version}")
-    if summary.tokens is not None:
-        parts.append(f"{words.tokens} {summary.tokens}")
-    parts.append(instant(summary.made_at))
-    if summary.stale:
-        parts.append(words.stale)
-    return " · ".join(parts)
+def _channel(document: DigestDocument, view: View) -> str:
+    """Return the address of the channel's page; ``""`` where there is none."""
+    slug = quote(encodable(document.channel), safe="") if document.channel else ""
+    return f"{_home(view)}channels/{slug}" if slug and _home(view) else ""
+
+
+def _feeds(document: DigestDocument, view: View) -> list[tuple[str, str]]:
+    """Return the channel's feeds in the digest's language, as (media type, address)."""
+    if not _channel(document, view):
+        return []
+    slug = quote(encodable(document.channel or ""), safe="")
+    language = urlencode({"language": encodable(document.language)})
+    return [
+        (media_type, f"{_home(view)}v1/channels/{slug}/feed.{suffix}?{language}")
+        for suffix, media_type in FEEDS.items()
+    ]

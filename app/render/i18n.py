@@ -13,7 +13,7 @@ from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from babel.dates import format_date
+from babel.dates import format_date, format_interval
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -55,6 +55,13 @@ def translator(language: str) -> Translator:
 def written_day(day: date, language: str) -> str:
     """A day in words: ``2026年1月13日``, ``January 13, 2026``."""
     return format_date(day, "long", locale=locale_of(language))
+
+
+def written_period(first: date, last: date, language: str) -> str:
+    """A period of days, both included, in words: ``2026年1月12日至16日``, ``Jan 12 – 16, 2026``; one day as ``written_day``."""
+    if first == last:
+        return written_day(first, language)
+    return " ".join(format_interval(first, last, "yMMMMd", locale=locale_of(language)).split())
 
 
 def direction(language: str) -> str:

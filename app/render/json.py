@@ -1,6 +1,7 @@
 """The digest as JSON, with the names that DESIGN section 6 fixes; beside the raw texts their display forms."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from app.arxiv.display import display
@@ -26,6 +27,7 @@ def to_dict(document: DigestDocument) -> dict[str, Any]:
         "language": document.language,
         "revision": document.revision,
         "created_at": instant(document.created_at),
+        "first_created_at": _instant(document.first_created_at),
         "receipt": {
             "announced": receipt.announced,
             "stored": receipt.stored,
@@ -38,6 +40,10 @@ def to_dict(document: DigestDocument) -> dict[str, Any]:
                 {"category": one.category, "announced_on": one.announced_on.isoformat(), "state": one.state}
                 for one in receipt.incomplete
             ],
+            "not_matching": receipt.not_matching,
+            "shown_before": receipt.shown_before,
+            "held_over": receipt.held_over,
+            "carried_over": receipt.carried_over,
         },
         "items": [_item(item) for item in document.items],
     }
@@ -65,11 +71,26 @@ def _item(item: DigestItem) -> dict[str, Any]:
         "primary_category": item.primary_category,
         "categories": list(item.categories),
         "announce_type": item.announce_type,
+        "announced_on": item.announced_on and item.announced_on.isoformat(),
+        "submitted_at": _instant(item.submitted_at),
+        "updated_at": _instant(item.updated_at),
+        "comments": item.comments,
+        "journal_ref": item.journal_ref,
+        "doi": item.doi,
+        "license": item.license,
+        "withdrawn": item.withdrawn,
         "links": {"abs": item.links.abs, "pdf": item.links.pdf},
+        "reasons": [{"kind": reason.kind, "value": reason.value} for reason in item.reasons],
         "summary_status": item.summary_status,
         "summary_error": item.summary_error,
         "summary": _provenance(item.summary),
+        "added_at": _instant(item.added_at),
+        "changed_at": _instant(item.changed_at),
     }
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return instant(moment) if moment is not None else None
 
 
 def _provenance(summary: Provenance | None) -> dict[str, Any] | None:

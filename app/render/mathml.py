@@ -27,7 +27,7 @@ REFUSED = re.compile(
     r"|\\begin\{eqnarray"  # its ampersands would be shown
 )
 LONE_PERCENT = re.compile(r"(?<!\\)((?:\\\\)*)%")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # what HTML forbids, and XML too
 REFERENCE = re.compile(r"&#x([0-9A-Fa-f]{1,6});")
 
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3, "mroot": 2}
@@ -79,21 +79,46 @@ def math_html(text: str | None) -> Markup:
 def formula_html(source: str, display: bool) -> Markup:
     """Return a formula as MathML, or its source in ``<code class="math">`` where it cannot be converted safely."""
     if len(source) <= MAX_SOURCE:
-        markup = _mathml(source.strip(), display)
+        markup = _mathml(source, display)
         if markup is not None:
             return Markup(markup)  # noqa: S704  (every name is from a list here, every text escaped)
     return Markup('<code class="math">{}</code>').format(source)
 
 
-@lru_cache(maxsize=1024)
-def _mathml(source: str, display: bool) -> str | None:
-    if REFUSED.search(source) or _brace_depth(source) > MAX_BRACES:
-        return None
+def formula_tree(source: str, display: bool) -> Element:
+    """Return a formula as the converter's tree of MathML elements, none of them checked yet.
+
+    Raises ``NotConvertibleError`` for what is too long or too deep, defines macros, or is not understood.
+    """
+    source = source.strip()
+    if len(source) > MAX_SOURCE or REFUSED.search(source) or _brace_depth(source) > MAX_BRACES:
+        raise NotConvertibleError(source[:60])
     try:
         # An unescaped percent sign starts a TeX comment and would take the rest of the formula away.
-        tree = convert_to_element(LONE_PERCENT.sub(r"\1\\%", source), display="block" if display else "inline")
-        body = _serialise_all(tree, 1)
-    except Exception:  # The converter raises whatever bad input leads it to, RecursionError included.
+        return convert_to_element(LONE_PERCENT.sub(r"\1\\%", source), display="block" if display else "inline")
+    except Exception as error:  # The converter raises whatever bad input leads it to, RecursionError included.
+        raise NotConvertibleError(source[:60]) from error
+
+
+def token_text(element: Element) -> str:
+    """Return the characters of a token; the converter writes symbols as hexadecimal references, which are resolved.
+
+    Raises ``NotConvertibleError`` for a command that the converter does not know.
+    """
+    text = REFERENCE.sub(lambda match: chr(int(match[1], 16)), element.text or "")
+    if element.tag == "mtext":
+        return text
+    if len(text) > 1 and text[0] == "\\":
+        raise NotConvertibleError(text)
+    variant = element.get("mathvariant", "")
+    return "".join(_styled(character, VARIANTS[variant]) for character in text) if variant in VARIANTS else text
+
+
+@lru_cache(maxsize=2_048)
+def _mathml(source: str, display: bool) -> str | None:
+    try:
+        body = _serialise_all(formula_tree(source, display), 1)
+    except (NotConvertibleError, RecursionError, ValueError):  # A reference beyond Unicode is a ValueError.
         return None
     if len(body) > MAX_MARKUP or body == "<mrow></mrow>":
         return None
@@ -122,7 +147,8 @@ def _serialise(element: Element, depth: int) -> str:
     if tag in TOKENS:
         if len(element):
             raise NotConvertibleError(tag)
-        return f"<{tag}{attributes}>{_token(tag, element.text or '', variant)}</{tag}>"
+        text = CONTROL.sub("\ufffd", encodable(token_text(element)))
+        return f"<{tag}{attributes}>{escape(text)}</{tag}>"
     if (element.text or "").strip():
         raise NotConvertibleError(tag)
     return f"<{tag}{attributes}>{_serialise_all(element, depth + 1)}</{tag}>"
@@ -157,17 +183,6 @@ def _attribute(name: str, value: str) -> str:
     if allowed is None or not allowed(value):
         raise NotConvertibleError(name)
     return f' {name}="{value}"'
-
-
-def _token(tag: str, text: str, variant: str) -> str:
-    """Return a token's text escaped; the converter writes symbols as hexadecimal references, which are resolved."""
-    text = REFERENCE.sub(lambda match: chr(int(match[1], 16)), text)
-    if tag != "mtext":
-        if len(text) > 1 and text[0] == "\\":  # A command that the converter does not know.
-            raise NotConvertibleError(text)
-        if variant in VARIANTS:
-            text = "".join(_styled(character, VARIANTS[variant]) for character in text)
-    return str(escape(CONTROL.sub("\ufffd", encodable(text))))
 
 
 @lru_cache(maxsize=1024)

@@ -188,7 +188,8 @@ async def _settle_day(
     settled.verified += reason is None
     if row is None or row.announced != names or row.state != state:
         settled.arxiv_ids.update(names)
-        if names:
+        # A day without a batch has no digest, and a day that nobody had tried to read needs none to say that it was empty.
+        if names or (row is not None and calendar.is_batch_day(day)):
             settled.changed.setdefault(category, set()).add(day)
 
 

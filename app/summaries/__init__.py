@@ -4,13 +4,14 @@
 with status ``pending``, and whoever inserts it enqueues its job in the same transaction.
 """
 
-from app.summaries.backlog import Backlog, backlog, count, hurry
+from app.summaries.backlog import STOPPED, Backlog, backlog, count, hurry, in_the_making
 from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries, summarized
 from app.summaries.human import HumanText, put_text, release_text
 from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, request, retry, retry_failed
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
 __all__ = [
+    "STOPPED",
     "Backlog",
     "Current",
     "HumanText",
@@ -30,6 +31,7 @@ __all__ = [
     "hold",
     "hold_still",
     "hurry",
+    "in_the_making",
     "is_stale",
     "job_for",
     "list_summaries",

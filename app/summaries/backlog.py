@@ -7,10 +7,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db import among
 from app.models import ModelState, Summary, SummaryStatus
 from app.summaries.requesting import Maker
 
 RATE_OVER = timedelta(minutes=10)
+
+STOPPED = ("unauthorized", "no_credit", "unknown_model", "budget", "no_model")
+"""Why summaries wait until somebody repairs something, or a day has gone by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,21 @@ async def count(
         "stopped": list(stopped),
     }
     return dict((await session.execute(_COUNT, parameters)).mappings().one())
+
+
+async def in_the_making(session: AsyncSession, arxiv_ids: Sequence[str], language: str) -> int:
+    """How many of the summaries of these papers will be made soon: not those that a budget or a stopped model holds."""
+    query = select(func.count()).where(
+        among(Summary.arxiv_id, arxiv_ids),
+        Summary.language == language,
+        (Summary.status == SummaryStatus.RUNNING)
+        | (
+            (Summary.status == SummaryStatus.PENDING)
+            & (Summary.reason.is_(None) | Summary.reason.not_in(STOPPED))
+            & (Summary.retry_at.is_(None) | (Summary.retry_at <= func.now() + RATE_OVER))
+        ),
+    )
+    return await session.scalar(query) or 0
 
 
 async def hurry(session: AsyncSession, arxiv_ids: Sequence[str]) -> None:

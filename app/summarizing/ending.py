@@ -13,7 +13,7 @@ from app.jobs import JobKind, NewJob, enqueue_once
 from app.summaries import Task
 
 REFRESH_DELAY = timedelta(seconds=3)
-"""Summaries that arrive within this time make one new revision of a digest, not one each."""
+"""How often at most a digest is looked at while the summaries come that it waits for."""
 
 
 def about(delay: timedelta) -> timedelta:
@@ -75,9 +75,11 @@ async def give_up_job(session: AsyncSession, summary_ids: Sequence[int], reason:
 
 async def refresh_digests(session: AsyncSession, arxiv_id: str, *, every: bool = False) -> None:
     """Have the digests composed again, soon, that wait for a summary of this paper, or ``every`` one that shows it."""
-    for digest_id in await digests.waiting_for(session, arxiv_id, every=every):
+    found = await (digests.showing if every else digests.waiting_for)(session, arxiv_id)
+    for digest_id in found:
         lock = f"compose:{digest_id}"
         # Mostly one waits already; to find that out by the unique index costs a savepoint and an error in Postgres' log.
         if not await jobs.is_waiting(session, lock):
-            job = NewJob(JobKind.COMPOSE, {"digest_id": digest_id}, queueing_lock=lock, delay=REFRESH_DELAY)
+            args = {"digest_id": digest_id} | ({"now": True} if every else {})
+            job = NewJob(JobKind.COMPOSE, args, queueing_lock=lock, delay=REFRESH_DELAY)
             await enqueue_once(session, job)

@@ -1,28 +1,48 @@
 """The HTML page: complete, safe, and with everything that the digest holds."""
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lxml import html
+from lxml import etree, html
 from lxml.html import HtmlElement
 
 from app.arxiv.display import display
-from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
+from app.render.document import (
+    DigestDocument,
+    DigestItem,
+    IncompleteListing,
+    ItemAuthor,
+    Links,
+    Math,
+    Reason,
+    ReasonKind,
+    Receipt,
+)
+from app.render.html import digest_html, paper_html
 from app.render.mathml import CONTAINERS, TOKENS
 from app.render.phrases import ACKNOWLEDGEMENT
 from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, EXTRACTIVE, UNTRANSLATED, by_model, document, item
 from tests.render.golden_files import check_golden
+from tests.render.hostile import HOSTILE, edge_cases, hostile_item
 from tests.render.rendering import render
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1", "h2", "h3", "h4", "p", "a"),
     *("time", "dl", "div", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td", "article", "ul", "li", "span"),
-    *("bdi", "code", "math", *CONTAINERS, *TOKENS),
+    *("bdi", "code", "small", "nav", "link", "math", *CONTAINERS, *TOKENS),
 }
 
+
+FRAGMENT_TAGS = {"p", "a", "strong", "em", "small", "code", "math", *CONTAINERS, *TOKENS}
+TABLE_TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "h2", "h3"}
 
 NASTY = [
     "<script>",
@@ -51,8 +71,22 @@ def page(digest: DigestDocument) -> HtmlElement:
         if "id" in element.attrib:
             assert element.get("id") not in names
             names.add(element.get("id"))
+    policy = root.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
+    digest_of_style = base64.b64encode(hashlib.sha256((root.findtext(".//style") or "").encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest_of_style}'; ")
     for address in root.xpath("//@href"):
         assert address.startswith(("https://", "http://")) or (address[0] == "#" and address[1:] in names)
+    return root
+
+
+def assert_fragment(fragment: str, tags: set[str]) -> etree._Element:
+    """Return the parsed fragment. Raises for what is not well-formed XML, and for elements and attributes that act."""
+    root = etree.fromstring(f"<body>{fragment}</body>", parser=etree.XMLParser(huge_tree=True))
+    for element in root.iterdescendants():
+        assert element.tag in tags, element.tag
+        assert not [name for name in element.attrib if name in ("style", "src", "id") or str(name).startswith("on")]
+        assert urlsplit(element.get("href") or "https://x.example").scheme in ("http", "https")
+        assert element.get("class") in (None, "math")
     return root
 
 
@@ -69,8 +103,6 @@ def test_the_page_is_complete_and_loads_nothing() -> None:
     assert root.get("lang") == "zh"
     assert root.get("dir") == "ltr"
     assert root.findtext(".//title") == "cs.CL 每日摘要"
-    policy = root.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")[0]
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
     assert "width=device-width" in root.xpath("//meta[@name='viewport']/@content")[0]
     style = root.findtext(".//style") or ""
     assert "url(" not in style
@@ -106,7 +138,7 @@ def test_the_receipt_is_there() -> None:
         "失败": "1",
         "缺失": "2",
     }
-    assert said(root, "//header//p") == ["2031-03-04 · 修订版 2", "缺失：3103.00004, 3103.00005"]
+    assert said(root, "//header//p") == ["2031年3月4日 · 修订版 2", "缺失：3103.00004, 3103.00005"]
     assert said(page(UNTRANSLATED), "//header//p[@class='note']") == ["摘要句直接取自原文、沒有譯文的論文數：1"]
 
 
@@ -134,10 +166,10 @@ def test_the_details_hold_everything() -> None:
         *("个梦数羊：一种困倦的方法", "Dreams | A [Sleepy] Approach to p < 0.05 & *Rest*", "成本从 $20 降到 $10。"),
         *("We count sheep in", "数羊是一个经典问题。", "<script>alert('baa')</script> changes nothing"),
         *("Ada Meadow (Institute of Sleep; Night School)", "杨小绵, 其他作者人数：12", "cs.CL", "cs.AI", "新论文"),
-        *("已摘要", "摘要模型：example.org / invented-7b · 提示词 v3 · 论文版本 1 · 词元 1234 · 2031-03-05T06:07:08Z"),
+        *("摘要模型：example.org / invented-7b · 提示词 v3 · 论文版本 1 · 词元 1234 · 2031-03-05T06:07:08Z"),
     ):
         assert part in text
-    assert article.xpath(".//p[@class='meta'][1]/a/@href") == [COUNTING.links.abs, COUNTING.links.pdf]
+    assert article.xpath(".//p[@class='meta links']/a/@href") == [COUNTING.links.abs, COUNTING.links.pdf]
     assert len(article.xpath(".//math")) >= 6
 
 
@@ -219,10 +251,13 @@ def test_no_text_breaks_out(texts: list[str]) -> None:
         summary_error=five,
         summary=by_model(origin=one, model=two, provider=three, prompt_version=four),
     )
+    for math in Math:
+        assert_fragment(str(paper_html(nasty, two, math)), FRAGMENT_TAGS)
+        assert_fragment(str(digest_html(document(nasty, title=one, language=two), math)), FRAGMENT_TAGS | TABLE_TAGS)
     root = page(document(nasty, title=one, language=two, receipt=Receipt(1, 1, 1, 0, 0, 1, (three,))))
     assert len(root.xpath("//article")) == len(root.xpath("//tbody/tr")) == 1
     # A control character may be in no page (HTML standard, 13.1.4), so each is shown as U+FFFD.
-    line = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", " ".join(five.split()))
+    line = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", " ".join(five.split()))
     shown = " ".join(display(line).split())
     if shown and "$" not in line and "\\" not in line and five != one + "x":
         assert shown in " ".join(root.xpath("//article")[0].text_content().split())
@@ -230,3 +265,108 @@ def test_no_text_breaks_out(texts: list[str]) -> None:
 
 def test_texts_are_data_to_the_template() -> None:
     assert "{{ 7 * 7 }}" in page(document(replace(COUNTING, title="{{ 7 * 7 }}"))).text_content()
+
+
+def test_without_an_address_of_the_service_there_are_no_links_to_it() -> None:
+    root = page(ALL_FIELDS)
+    assert not root.xpath("//link")
+    assert not root.xpath("//nav")
+
+
+def test_the_page_leads_to_the_service_and_to_the_feeds() -> None:
+    digest = replace(EMPTY, channel="a b/ü?", language="zh-TW")
+    root = html.document_fromstring(render(digest, "html", base_url="https://zhaiyao.example/x"))
+    channel = "https://zhaiyao.example/x/channels/a%20b%2F%C3%BC%3F"
+    assert root.xpath("//nav/a/@href") == ["https://zhaiyao.example/x/", channel]
+    feed = "https://zhaiyao.example/x/v1/channels/a%20b%2F%C3%BC%3F/feed."
+    assert [(link.get("type"), link.get("href")) for link in root.xpath("//link[@rel='alternate']")] == [
+        ("application/atom+xml", feed + "atom?language=zh-TW"),
+        ("application/rss+xml", feed + "rss?language=zh-TW"),
+        ("application/feed+json", feed + "json?language=zh-TW"),
+    ]
+    ad_hoc = html.document_fromstring(render(replace(EMPTY, channel=None), "html", base_url="https://z.example"))
+    assert ad_hoc.xpath("//nav/a/@href") == ["https://z.example/"]
+    assert not ad_hoc.xpath("//link")
+
+
+def test_a_listing_that_was_not_read_is_no_empty_day() -> None:
+    failed = (IncompleteListing("cs.CL", date(2031, 3, 4), "failed"),)
+    root = page(document(receipt=Receipt(0, 0, 0, 0, 0, 0, (), failed)))
+    assert said(root, "//p[@class='note']") == ["listings not read whole: cs.CL March 4, 2031 (failed)"]
+    assert said(root, "//main") == ["What was announced could not be read, so that papers may be missing here."]
+
+
+def test_the_translation_has_the_original_beside_it() -> None:
+    article = page(document(COUNTING, language="zh")).xpath("//article")[0]
+    assert [said(pair, ".//h4") for pair in article.xpath(".//div[@class='pair']")] == [["摘要译文", "原文摘要"]]
+    assert article.xpath(".//div[@class='pair']//p/@lang") == ["en"]
+    assert not page(EXTRACTIVE).xpath("//div[@class='pair']")
+
+
+def test_what_the_authors_say_and_why_the_paper_is_there() -> None:
+    paper = item(
+        withdrawn=True,
+        comments="12 pages, $x_1$",
+        journal_ref="J. Wool 3",
+        doi='10.1/<"x',
+        reasons=(Reason(ReasonKind.CATEGORY, "cs.CL"), Reason(ReasonKind.WORDS, "<b>")),
+    )
+    article = page(document(paper)).xpath("//article")[0]
+    assert "withdrawn" in said(article, ".//li")
+    assert said(article, ".//bdi[@class='why']") == ["announced in cs.CL, matches <b>"]
+    assert article.xpath(".//p[@class='notes']//a/@href") == ["https://doi.org/10.1/%3C%22x"]
+    assert said(article, ".//p[@class='notes']")[0].startswith("Comments: 12 pages,")
+
+
+def texts_by_language(root: etree._Element) -> list[tuple[str | None, str]]:
+    return [(one.get("lang"), " ".join(one.itertext())) for one in root.iterdescendants("p")]
+
+
+def test_a_papers_fragment_holds_everything_in_its_language() -> None:
+    root = assert_fragment(str(paper_html(COUNTING, "zh", Math.TEX)), FRAGMENT_TAGS)
+    texts = texts_by_language(root)
+    assert ("zh", COUNTING.tldr) in texts
+    assert ("en", COUNTING.tldr_en) in texts
+    assert ("zh", COUNTING.translated_abstract) in texts
+    assert any("Ada Meadow" in text and "Björn Wool" in text for _, text in texts)
+    assert root.xpath(".//a/@href") == [COUNTING.links.abs, COUNTING.links.pdf]
+    assert "invented-7b" in "".join(root.itertext())
+
+
+@pytest.mark.parametrize("math", Math)
+def test_a_fragments_formulas_are_as_asked(math: Math) -> None:
+    paper: DigestItem = item(tldr="$x_1^2$")
+    shown = {Math.TEX: "$x_1^2$", Math.UNICODE: "x₁²", Math.MATHML: "<msubsup>"}
+    for fragment in (str(paper_html(paper, "en", math)), str(digest_html(document(paper), math))):
+        assert [name for name, form in shown.items() if form in fragment] == [math]
+
+
+def test_a_digests_fragment_has_receipt_table_and_details() -> None:
+    root = assert_fragment(str(digest_html(ALL_FIELDS, Math.MATHML)), FRAGMENT_TAGS | TABLE_TAGS)
+    text = "".join(root.itertext())
+    assert "公布 6 · 已收录 4" in text
+    assert "缺失 2 (3103.00004, 3103.00005)" in text
+    assert len(root.findall(".//tbody/tr")) == len(root.findall(".//h3")) == 4
+    assert root.xpath(".//tbody//a/@href") == [paper.links.abs for paper in ALL_FIELDS.items]
+    assert ACKNOWLEDGEMENT in text
+    assert "没有公布新论文。" in digest_html(EMPTY, Math.MATHML)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_texts_stay_in_their_places(text: str) -> None:
+    paper = hostile_item(text)
+    root = page(document(paper, title=text, channel=text))
+    assert len(root.xpath("//article")) == len(root.xpath("//tbody/tr")) == 1
+    for math in Math if len(text) < 10_000 else [Math.MATHML]:
+        assert_fragment(str(paper_html(paper, "zh", math)), FRAGMENT_TAGS)
+
+
+def test_real_texts_that_gave_trouble_are_shown(samples: Path) -> None:
+    papers = edge_cases(samples)
+    root = page(document(*papers))
+    for paper, article in zip(papers, root.xpath("//article"), strict=True):
+        abstract = paper.abstract or ""
+        if "$" not in abstract and "\\" not in abstract:
+            assert " ".join(display(abstract).split()) in " ".join(article.text_content().split())
+    for math in Math:
+        assert_fragment(str(digest_html(document(*papers), math)), FRAGMENT_TAGS | TABLE_TAGS)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from app.arxiv.display import display
-from app.render.document import DigestDocument, ItemAuthor, Links, Receipt
+from app.render.document import DigestDocument, IncompleteListing, ItemAuthor, Links, Period, Receipt
 from app.render.phrases import ACKNOWLEDGEMENT
 from tests.render import archive
 from tests.render.documents import (
@@ -262,8 +263,37 @@ def test_nothing_is_said_twice() -> None:
 def test_the_receipt_names_what_is_missing() -> None:
     reading = read(render(ALL_FIELDS, "md"), READERS["commonmark"])
     assert reading.paragraphs[0] == (
-        "公布 6 · 已收录 4 · 已摘要 2 · 待处理 1 · 失败 1 · 缺失 2 (3103.00004, 3103.00005) · 2031-03-04 · 修订版 2"
+        "公布 6 · 已收录 4 · 已摘要 2 · 待处理 1 · 失败 1 · 缺失 2 (3103.00004, 3103.00005) · 2031年3月4日 · 修订版 2"
     )
+
+
+def test_the_receipt_counts_what_a_channel_leaves_out_if_there_is_any() -> None:
+    receipt = Receipt(9, 9, 1, 0, 0, 0, (), (), not_matching=4, shown_before=3, held_over=2, carried_over=1)
+    line = "announced 9 · stored 9 · carried over 1 · not matching 4 · shown before 3 · held over 2 · summarised 1 · "
+    assert line in render(document(item(tldr="S"), receipt=receipt), "md")
+    assert "not matching" not in render(document(item()), "md")
+
+
+def test_a_period_is_written_in_the_language() -> None:
+    digest = document(item(), period=Period(date(2026, 1, 12), date(2026, 1, 16)), language="zh")
+    assert "2026年1月12日至16日" in render(digest, "md")
+
+
+def test_a_listing_that_was_not_read_is_no_empty_day() -> None:
+    failed = (IncompleteListing("cs.CL", date(2031, 3, 4), "failed"),)
+    text = render(document(receipt=Receipt(0, 0, 0, 0, 0, 0, (), failed)), "md")
+    assert "listings not read whole: cs.CL March 4, 2031 (failed)" in text.replace("\\", "")
+    assert "What was announced could not be read, so that papers may be missing here." in text
+    assert "Nothing was announced" not in text
+    left_out = document(receipt=Receipt(2, 2, 0, 0, 0, 0, (), not_matching=2))
+    assert "None of the announced papers belongs to this digest." in render(left_out, "md")
+
+
+def test_formulas_can_be_unicode(reader: MarkdownIt) -> None:
+    paper = item(title="$x_1^2$ | *$\\alpha$*", tldr="$\\mathbb{R}^n$", authors=(ItemAuthor("A$^1$"),))
+    reading = read(render(document(paper), "md", math="unicode"), reader)
+    assert reading.rows[0][1::2] == ("x₁² | *α*", "ℝⁿ")
+    assert reading.footnotes["1"][-1] == "Authors: A¹"
 
 
 def test_a_digest_whose_papers_are_all_missing_does_not_say_that_nothing_was_announced() -> None:

@@ -1,5 +1,14 @@
 """CONTRACT: wire. What goes in and out over HTTP, as pydantic models; the OpenAPI document is made from them."""
 
+from app.api.schemas.channels import (
+    ChannelCreate,
+    ChannelPreview,
+    ChannelPreviewRead,
+    ChannelRead,
+    ChannelUpdate,
+    DayPreview,
+    EstimateRead,
+)
 from app.api.schemas.common import (
     AnnounceTypeName,
     Health,
@@ -23,15 +32,15 @@ from app.api.schemas.completeness import (
     UnsettledRead,
 )
 from app.api.schemas.digests import (
-    ChannelCreate,
-    ChannelRead,
     DigestCreate,
+    DigestDiffRead,
     DigestHead,
     DigestItemRead,
     DigestListed,
     DigestRead,
     ProvenanceRead,
     ReceiptRead,
+    RevisionRead,
 )
 from app.api.schemas.listings import (
     FetchRead,
@@ -54,10 +63,6 @@ from app.api.schemas.papers import (
 )
 from app.api.schemas.summaries import (
     BacklogRead,
-    ChannelPreview,
-    ChannelPreviewRead,
-    DayPreview,
-    EstimateRead,
     Resumed,
     SpendingRead,
     SummaryCreate,
@@ -76,9 +81,11 @@ __all__ = [
     "ChannelPreview",
     "ChannelPreviewRead",
     "ChannelRead",
+    "ChannelUpdate",
     "DayPreview",
     "DaysRead",
     "DigestCreate",
+    "DigestDiffRead",
     "DigestHead",
     "DigestItemRead",
     "DigestListed",
@@ -108,6 +115,7 @@ __all__ = [
     "ProvenanceRead",
     "ReceiptRead",
     "Resumed",
+    "RevisionRead",
     "SourceRead",
     "SpendingRead",
     "StatsRead",

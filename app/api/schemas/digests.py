@@ -1,46 +1,15 @@
-"""Channels and digests on the wire."""
+"""Digests on the wire."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, Field, model_validator
 
-from app.api.fields import Day, Language, Line
-from app.api.schemas.common import AnnounceTypeName, In, IncompleteListingRead, PeriodRead
+from app.api.fields import Day, Language, Line, Query
+from app.api.schemas.common import In, IncompleteListingRead, PeriodRead
 from app.api.schemas.papers import AuthorRead, LinksRead
-from app.digests import MAX_PAPERS
-from app.models import Channel, Digest
-from app.render.document import Receipt
-
-
-class ChannelCreate(In):
-    """A channel to create."""
-
-    slug: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Its name in addresses", examples=["nlp-and-stats"]
-    )
-    title: Line = Field(min_length=1, max_length=200, examples=["Language and statistics"])
-    categories: list[str] = Field(min_length=1, max_length=50, examples=[["cs.CL", "stat.ML"]])
-    announce_types: list[AnnounceTypeName] = Field(
-        default=["new", "cross", "replace", "replace-cross"], min_length=1, description="Which announcements it takes"
-    )
-    language: Language | None = Field(default=None, description="Without one, the service's own languages")
-
-
-class ChannelRead(BaseModel):
-    """A named stream of digests."""
-
-    slug: str
-    title: str
-    categories: list[str]
-    announce_types: list[str]
-    language: str | None
-    builtin: bool = Field(description="Every category and archive of arXiv is a channel from the start")
-    created_at: datetime
-
-    @classmethod
-    def of(cls, row: Channel) -> "ChannelRead":
-        """From the stored row."""
-        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+from app.digests import MAX_PAPERS, Difference
+from app.models import Digest, DigestKind, DigestRevision, Order
+from app.render.document import ReasonKind, Receipt
 
 
 class DigestCreate(In):
@@ -48,22 +17,37 @@ class DigestCreate(In):
 
     channel: str | None = Field(default=None, max_length=80, examples=["cs.CL"])
     date: Day | None = Field(
-        default=None, description="Batch date, US Eastern; without one, the newest that is announced"
+        default=None,
+        description="Batch date, US Eastern, or any day of a channel's week or month; without one, the newest announced",
     )
-    from_: Day | None = Field(default=None, alias="from", description="First day of a period, in place of `date`")
-    to: Day | None = Field(default=None, description="Last day of the period")
+    from_: Day | None = Field(
+        default=None, alias="from", description="First day of a roll-up in place of `date`, or of what a query searches"
+    )
+    to: Day | None = Field(default=None, description="Last day of it")
     paper_ids: list[str] | None = Field(
         default=None, min_length=1, max_length=MAX_PAPERS, examples=[["2404.02342", "hep-th/9901001"]]
     )
-    title: Line | None = Field(default=None, min_length=1, max_length=300, description="Of a digest over named papers")
+    query: Query | None = None
+    categories: list[str] | None = Field(
+        default=None, min_length=1, max_length=50, description="Where a query searches; without them, everywhere"
+    )
+    order: Order = Field(default=Order.ID, description="Of the papers that a query finds")
+    limit: int | None = Field(default=None, ge=1, le=MAX_PAPERS, description="Papers that a query may give (100)")
+    title: Line | None = Field(
+        default=None, min_length=1, max_length=300, description="Of a digest over named papers or a query"
+    )
     language: Language | None = Field(default=None, description="Without one, the channel's or the service's first")
 
     @model_validator(mode="after")
     def _one_question(self) -> "DigestCreate":
-        if (self.channel is None) == (self.paper_ids is None):
-            raise ValueError("give either channel or paper_ids")
+        if sum(one is not None for one in (self.channel, self.paper_ids, self.query)) != 1:
+            raise ValueError("give one of channel, paper_ids and query")
         if self.paper_ids is not None and any((self.date, self.from_, self.to)):
-            raise ValueError("date, from and to belong to a channel's digest, not to one over paper_ids")
+            raise ValueError("date, from and to belong to a channel's digest or a query's, not to one over paper_ids")
+        if self.query is None and (self.categories or self.limit or "order" in self.model_fields_set):
+            raise ValueError("categories, order and limit belong to a digest over a query")
+        if self.query is not None and self.date is not None:
+            raise ValueError("a query takes from and to, not date")
         if self.channel is not None and self.title is not None:
             raise ValueError("title belongs to a digest over paper_ids; a channel's digest is named after its channel")
         if self.date is not None and (self.from_ is not None or self.to is not None):
@@ -85,6 +69,13 @@ class ReceiptRead(BaseModel):
         description="Listings of the period that were not read whole, so that more may have been announced"
     )
 
+    not_matching: int = Field(description="Stored papers that the channel's query, authors or exclusions leave out")
+    shown_before: int = Field(description="Papers that another digest of the channel has shown")
+    held_over: int = Field(description="Papers that the channel's size limit leaves to a later digest")
+    carried_over: int = Field(
+        description="Papers from earlier days; stored + carried_over = items + not_matching + shown_before + held_over"
+    )
+
     @classmethod
     def of(cls, receipt: Receipt) -> "ReceiptRead":
         """From the document's receipt."""
@@ -102,6 +93,15 @@ class ProvenanceRead(BaseModel):
     tokens: int | None
     made_at: datetime
     stale: bool = Field(description="The paper's text has changed since")
+
+
+class ReasonRead(BaseModel):
+    """Why a paper is in a digest."""
+
+    kind: ReasonKind = Field(
+        description="A category it was announced in, an author, words of the query, or its id, named"
+    )
+    value: str
 
 
 class DigestItemRead(BaseModel):
@@ -124,10 +124,21 @@ class DigestItemRead(BaseModel):
     primary_category: str | None
     categories: list[str]
     announce_type: str | None
+    announced_on: date | None = Field(description="The batch date that brought the paper here")
+    submitted_at: datetime | None = Field(description="Of the first version")
+    updated_at: datetime | None
+    comments: str | None
+    journal_ref: str | None
+    doi: str | None
+    license: str | None
+    withdrawn: bool
     links: LinksRead
+    reasons: list[ReasonRead] = Field(description="Why the paper is here")
     summary_status: str
     summary_error: str | None
     summary: ProvenanceRead | None
+    added_at: datetime | None = Field(description="Since when the digest shows the paper")
+    changed_at: datetime | None = Field(description="Since when it shows of it what it shows now")
 
 
 class DigestHead(BaseModel):
@@ -146,11 +157,17 @@ class DigestHead(BaseModel):
 class DigestRead(DigestHead):
     """A digest, whole, in its newest revision or the one asked for."""
 
+    first_created_at: datetime | None = Field(description="When its first revision was written")
+
     items: list[DigestItemRead]
 
 
 class DigestListed(DigestHead):
     """A digest in a list; `created_at` is when the digest was first created."""
+
+    kind: DigestKind = Field(
+        description="`channel`: of its schedule; `rollup`: of another period; `papers`: named; `query`: found"
+    )
 
     @classmethod
     def of(cls, row: Digest, receipt: Receipt) -> "DigestListed":
@@ -158,6 +175,7 @@ class DigestListed(DigestHead):
         period = PeriodRead.model_validate({"from": row.period_from, "to": row.period_to}) if row.period_to else None
         return cls(
             id=row.id,
+            kind=DigestKind(row.kind),
             channel=row.channel,
             title=row.title,
             period=period,
@@ -165,4 +183,51 @@ class DigestListed(DigestHead):
             revision=row.revision,
             created_at=row.created_at,
             receipt=ReceiptRead.of(receipt),
+        )
+
+
+class RevisionRead(BaseModel):
+    """A revision of a digest."""
+
+    revision: int
+    created_at: datetime
+    receipt: ReceiptRead
+
+    @classmethod
+    def of(cls, row: DigestRevision, receipt: Receipt) -> "RevisionRead":
+        """From the stored row and its receipt."""
+        return cls(revision=row.revision, created_at=row.created_at, receipt=ReceiptRead.of(receipt))
+
+
+class ItemChangeRead(BaseModel):
+    """A paper that both revisions show, differently."""
+
+    arxiv_id: str
+    fields: list[str] = Field(description="The names of what differs")
+
+
+class DigestDiffRead(BaseModel):
+    """What a revision has changed."""
+
+    id: str
+    revision: int
+    against: int = Field(description="The earlier revision; 0 is nothing")
+    added: list[str]
+    removed: list[str]
+    changed: list[ItemChangeRead]
+    receipt_before: ReceiptRead | None
+    receipt_after: ReceiptRead
+
+    @classmethod
+    def of(cls, found: Difference) -> "DigestDiffRead":
+        """From the comparison."""
+        return cls(
+            id=found.after.id,
+            revision=found.after.revision,
+            against=found.before.revision if found.before else 0,
+            added=list(found.added),
+            removed=list(found.removed),
+            changed=[ItemChangeRead(arxiv_id=one.arxiv_id, fields=list(one.fields)) for one in found.changed],
+            receipt_before=ReceiptRead.of(found.before.receipt) if found.before else None,
+            receipt_after=ReceiptRead.of(found.after.receipt),
         )

@@ -1,13 +1,12 @@
 """Summaries, their backlog and their cost on the wire."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
 from app.api.fields import Language, Line
-from app.api.schemas.common import AnnounceTypeName, In
-from app.costs import Estimate
+from app.api.schemas.common import In
 from app.models import Paper, Summary, SummaryOrigin, SummaryStatus
 from app.summaries import Backlog, is_stale
 
@@ -153,47 +152,3 @@ class Resumed(BaseModel):
 
     woken: int = Field(description="Summaries' jobs that waited and are due now")
     retried: int = Field(description="Failed summaries that are tried again")
-
-
-class ChannelPreview(In):
-    """A channel that does not exist yet."""
-
-    categories: list[str] = Field(min_length=1, max_length=50, examples=[["cs.CL", "stat.ML"]])
-    announce_types: list[AnnounceTypeName] = Field(
-        default=["new", "cross", "replace", "replace-cross"], min_length=1, description="Which announcements it takes"
-    )
-    language: Language | None = Field(default=None, description="Without one, the service's own languages")
-    days: int = Field(default=7, ge=1, le=92, description="How many days back, today included")
-
-
-class EstimateRead(BaseModel):
-    """What summaries would use; nothing is called."""
-
-    papers: int
-    languages: list[str]
-    model: str | None = Field(description="null: the built-in extractive summariser")
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cost: float | None = Field(description="US dollars; null where no price is known")
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> "EstimateRead":
-        """From the estimate."""
-        return cls.model_validate(estimate, from_attributes=True)
-
-
-class DayPreview(BaseModel):
-    """What one batch date would have given."""
-
-    announced_on: date
-    papers: int
-
-
-class ChannelPreviewRead(BaseModel):
-    """What the last days would have given, and what their summaries would cost."""
-
-    days: list[DayPreview]
-    papers: int = Field(description="Each paper once")
-    summarized: int = Field(description="Papers that have their summaries already")
-    estimate: EstimateRead = Field(description="For the papers that lack a summary")

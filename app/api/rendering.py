@@ -1,0 +1,96 @@
+"""Rendered digests and feeds as responses: format, formulas, validators, 304."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import digests
+from app.api.accepting import choose
+from app.api.caching import cached_headers, etag_of, not_modified
+from app.digests import Head
+from app.ingestion import Tools
+from app.render import FORMATS, rendering
+from app.render.document import DigestDocument
+
+FormatName = Annotated[str, Path(max_length=20, description=", ".join(f"`{name}`" for name in FORMATS))]
+Style = Annotated[
+    str | None, Query(max_length=20, description="`classic`, for `md` and `rss`: as the older system wrote it")
+]
+MathKind = Annotated[
+    str | None,
+    Query(max_length=20, description="Formulas as `tex`, `mathml` or `unicode`; usually as suits the format best"),
+]
+
+HTML_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Content-Security-Policy of pages: nothing is loaded, nothing runs."""
+
+EVERY_FORMAT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {form.media_type: {"schema": {"type": "string"}} for form in FORMATS.values()},
+        "description": "The digest",
+    },
+    304: {"description": "The caller has this revision, rendered like this, already"},
+}
+
+
+def base_url(request: Request, tools: Tools) -> str:
+    """Where readers reach the service: as it is set, or as this request was addressed."""
+    return (tools.settings.public_url or str(request.base_url)).rstrip("/")
+
+
+def accepted(request: Request) -> str:
+    """The format that the ``Accept`` header prefers, JSON among equals; ``NotAcceptable``."""
+    media_types = {name: form.media_type for name, form in FORMATS.items()}
+    return choose(request.headers.get("accept"), media_types, "json")
+
+
+def as_json(document: DigestDocument) -> Response:
+    """A digest as JSON, as answers to writing requests have it."""
+    return Response(rendering("json")(document), media_type="application/json")
+
+
+def page_headers(media_type: str) -> dict[str, str]:
+    """What keeps a browser from taking an answer for more than it is."""
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if media_type == "text/html":
+        headers |= {"Content-Security-Policy": HTML_POLICY, "Referrer-Policy": "no-referrer"}
+    return headers
+
+
+async def serve(
+    request: Request,
+    session: AsyncSession,
+    tools: Tools,
+    head: Head,
+    format: str,
+    style: str | None,
+    math: str | None,
+    *,
+    negotiated: bool = False,
+) -> Response:
+    """A revision in a format, or 304 if the caller has it. Raises ``InvalidInput`` for an unknown format, style or math."""
+    form = rendering(format, style, math)
+    base = base_url(request, tools)
+    etag = etag_of(head.digest_id, head.revision, format, style, form.math, base)
+    headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
+    if (unchanged := not_modified(request, headers)) is not None:
+        return unchanged
+    [document] = await digests.get_digests(session, [head])
+    media_type = form.format.media_type
+    headers |= page_headers(media_type)
+    if form.format.download:
+        headers["Content-Disposition"] = f'attachment; filename="{_file_name(document)}.{format}"'
+    if negotiated:
+        headers["Content-Location"] = f"/v1/digests/{document.id}.{format}?revision={document.revision}"
+    return Response(form(document, base), media_type=media_type, headers=headers)
+
+
+def _file_name(document: DigestDocument) -> str:
+    """What a download is called: ASCII, by channel and last day, or by the digest's id."""
+    if document.channel is None or document.period is None:
+        return f"digest-{document.id}"
+    return f"{document.channel}-{document.period.to}-{document.language}"

@@ -1,0 +1,188 @@
+r"""From a text to the words by which it is searched; the one rule, for queries and for papers alike.
+
+* **TeX** is read as on arXiv's pages (``app.arxiv.display``); the words of a formula are searched like others.
+* **Letters** are compared in NFKC and without case (``ＢＥＲＴ`` is ``bert``), accents and other marks (``Erdős`` is ``erdos``,
+  ``Łódź`` is ``lodz``); a Greek letter is its name, as in TeX (``β-decay`` is ``beta-decay``). Invisible characters go.
+* **Words** are runs of letters and digits; everything else parts words. In scripts that are written without blanks
+  (Chinese, Japanese, Thai, ...; Korean too, for its endings) each character is a word of its own.
+* **Compounds**, words joined by a hyphen or an apostrophe, are found in every spelling: ``pre-training``, ``pre training``
+  and ``pretraining``. A possessive goes: ``Zipf's`` is ``zipf``.
+* **Stems**: English words are compared by their Snowball stems (``models`` is ``model``, ``studies`` is ``study``), in quotes
+  too. A word with a digit or with a letter beyond a to z is compared as it is. The plural of an acronym, which Snowball
+  leaves because it has no vowel, goes too: ``LLMs`` and ``llms`` are ``llm``, but ``GPS`` is not ``GPs``.
+
+Nothing here raises, and the time is linear in the length of the text.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import chain, pairwise
+from typing import Final
+
+import snowballstemmer
+
+from app.arxiv.display import display
+
+UNSPACED: Final = (
+    "\u0e01-\u0e3a\u0e40-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Ranges for a regular expression: the characters that are words of their own."""
+
+# Characters of format, and the selectors of glyph variants.
+_INVISIBLE: Final = (
+    "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff"
+)
+# Accents, and the points of Hebrew and Arabic, which readers leave out. The voice marks of Japanese are none of these.
+_MARKS: Final = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+)
+_has_invisible: Final = re.compile(f"[{_INVISIBLE}]").search
+_remove_invisible: Final = re.compile(f"[{_INVISIBLE}]+").sub
+_remove_marks: Final = re.compile(f"[{_MARKS}]+").sub
+
+# Letters that Unicode does not take apart into a letter and an accent, as PostgreSQL's unaccent writes them.
+_LETTERS: Final = dict(zip("øłđħŧıðƀɨʉɖ", "oldhtidbiud", strict=True)) | {"æ": "ae", "œ": "oe", "þ": "th", "ĸ": "k"}
+_GREEK: Final = {
+    unicodedata.lookup(f"GREEK SMALL LETTER {name}"): name.lower().replace("lamda", "lambda")
+    for name in (
+        *("ALPHA", "BETA", "GAMMA", "DELTA", "EPSILON", "ZETA", "ETA", "THETA", "IOTA", "KAPPA", "LAMDA", "MU"),
+        *("NU", "XI", "OMICRON", "PI", "RHO", "SIGMA", "TAU", "UPSILON", "PHI", "CHI", "PSI", "OMEGA"),
+    )
+}
+_PLAIN: Final = str.maketrans(_LETTERS | _GREEK)
+_JOINERS: Final = str.maketrans("\u2010\u2011\u2012\u2013\u2212\u2018\u2019\u201b\u02bc\uff07", "-----'''''")
+
+_has_joiner: Final = re.compile("[\u02bc\u2010-\u201b\u2212\uff07]").search
+# Most texts that are not ASCII are Chinese, which has neither case nor accents; looking is faster than folding.
+_has_foldable: Final = re.compile("[^\x00-\x7f\u3000-\u3098\u309b-\u9fff\uac00-\ud7a3]").search
+
+_LETTER: Final = rf"[^\W_{UNSPACED}]"
+_WORD: Final = re.compile(rf"[{UNSPACED}]|{_LETTER}+")
+_COMPOUND: Final = re.compile(rf"[{UNSPACED}]|{_LETTER}+(?:[-']{_LETTER}+)*")
+_JOINED: Final = re.compile(rf"(?<={_LETTER})[-'](?={_LETTER})")
+_POSSESSIVE: Final = re.compile(r"(?<=[^\W_])'s\b")
+_ACRONYMS: Final = re.compile(r"([A-Z]{2,})s\b")
+# As they are printed: with marks that Unicode cannot put onto their letter, and with their possessive.
+_PRINTED: Final = rf"(?:{_LETTER}[{_MARKS}]*)+"
+_PRINTED_WORD: Final = re.compile(rf"(?:[{UNSPACED}]|{_PRINTED})(?:'[sS]\b)?")
+_PRINTED_COMPOUND: Final = re.compile(rf"[{UNSPACED}](?:'[sS]\b)?|{_PRINTED}(?:[-']{_PRINTED})*")
+
+# Commands that only say how a formula looks: "\mathcal{N}" is searched as N.
+_LOOKS: Final = re.compile(r"\\(?:math[a-z]+|text[a-z]*|operatorname\*?|mbox|hbox|left|right|[bB]ig+[lr]?)(?![A-Za-z])")
+
+_is_unspaced: Final = re.compile(f"[{UNSPACED}]").fullmatch
+_has_only_letters: Final = re.compile("[a-z]{1,40}").fullmatch
+_is_acronyms: Final = re.compile("[b-df-hj-np-tv-xz]{3,}(?<!s)s").fullmatch
+_snowball: Final = snowballstemmer.stemmer("english")
+
+
+def clean(text: str) -> str:
+    """The text in plain Unicode as a reader sees it, but one spelling for what looks alike, and nothing invisible."""
+    shown = display(text)
+    if "\\" in shown:
+        shown = _LOOKS.sub(" ", shown)
+    if shown.isascii():
+        return shown
+    normal = unicodedata.normalize("NFKC", shown)
+    if _has_invisible(normal):
+        # What goes may have stood between a letter and its accent, so that only now they can become one.
+        normal = unicodedata.normalize("NFKC", _remove_invisible("", normal))
+    return normal.translate(_JOINERS) if _has_joiner(normal) else normal
+
+
+def fold(text: str) -> str:
+    """The text without case, accents, possessives and plurals of acronyms; what is equal then counts as equal."""
+    return fold_clean(clean(text))
+
+
+def fold_clean(text: str) -> str:
+    """As ``fold``, for a text that is clean already."""
+    text = _ACRONYMS.sub(r"\1", text)
+    if text.isascii() or not _has_foldable(text):
+        folded = text.lower()
+    else:
+        bare = _remove_marks("", unicodedata.normalize("NFD", text.casefold()))
+        folded = unicodedata.normalize("NFKC", bare).translate(_PLAIN)
+    return _POSSESSIVE.sub("", folded) if "'" in folded else folded
+
+
+def words(text: str) -> list[str]:
+    """The words of a query, folded, compounds whole and with hyphens: ``Pre-trained BERTs`` is ``pre-trained, bert``."""
+    return [word.replace("'", "-") for word in _COMPOUND.findall(fold(text))]
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether a word is one character of a script without blanks."""
+    return _is_unspaced(word) is not None
+
+
+def running_text(words: tuple[str, ...]) -> str:
+    """Words as one writes them: with blanks, but none between the characters of a script without blanks."""
+    parts = [words[0]]
+    for before, word in pairwise(words):
+        parts += (word,) if is_unspaced(before) and is_unspaced(word) else (" ", word)
+    return "".join(parts)
+
+
+def split_line(folded: str) -> str:
+    """The words of a folded text, compounds taken apart, each with one blank before and behind it: `` pre training ``."""
+    return f" {' '.join(_WORD.findall(folded))} "
+
+
+def joined_line(folded: str) -> str | None:
+    """As ``split_line``, compounds written in one (`` pretraining ``); None where the text has none."""
+    if "-" not in folded and "'" not in folded:
+        return None
+    joined = _JOINED.sub("", folded)
+    return split_line(joined) if joined != folded else None
+
+
+def printed(cleaned: str, first: int, count: int, *, is_joined: bool) -> str | None:
+    """The stretch of a clean text whose words have these numbers in its line; None if the text reads otherwise."""
+    found = (_PRINTED_COMPOUND if is_joined else _PRINTED_WORD).finditer(cleaned)
+    spans = [match.span() for number, match in zip(range(first + count), found, strict=False) if number >= first]
+    return cleaned[spans[0][0] : spans[-1][1]] if len(spans) == count else None
+
+
+def is_english(word: str) -> bool:
+    """Whether a folded word is compared by its stem; what has other letters, digits, or more letters than a word, is not."""
+    return _has_only_letters(word) is not None
+
+
+@lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    if _is_acronyms(word):
+        return word[:-1]
+    stemmed: str = _snowball.stemWord(word)
+    return stemmed
+
+
+def stem(word: str) -> str:
+    """What a folded word without a hyphen is compared by."""
+    # Long words are not remembered: outside text must not fill the memory.
+    return _stem(word) if is_english(word) else word
+
+
+def beginning(stemmed: str) -> str:
+    """Letters with which every word of this stem begins.
+
+    Snowball cuts endings and may change the last letter of what is left (``happy`` is ``happi``), two of it in a few words
+    only (``dying`` is ``die``, ``sensibility`` is ``sensibl``).
+    """
+    if not is_english(stemmed) or len(stemmed) == 1:
+        return stemmed
+    if len(stemmed) == 3 and stemmed.endswith("ie"):
+        return stemmed[0]
+    return stemmed[: -2 if stemmed.endswith("bl") else -1]
+
+
+def parts(words: tuple[str, ...], *, is_joined: bool) -> tuple[str, ...]:
+    """The words of a query as a line of a text has them: compounds taken apart, or written in one."""
+    if is_joined:
+        return tuple(word.replace("-", "") for word in words)
+    return tuple(chain.from_iterable(word.split("-") for word in words))

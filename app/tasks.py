@@ -259,20 +259,19 @@ def clock_of(tools: Tools) -> digests.Clock:
 
 async def due_digests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:
     """The digests that are past their deadline at ``now`` and not written: of the last days' periods of every channel whose
-    listings are followed, since they were first read. They are written with what there is, and say what is lacking.
+    listings somebody tried to read. They are written with what there is, and say what is lacking.
     """
     followed = await channels.followed_categories(session, tools.settings.categories)
     today = calendar.batch_date(now)
-    days = calendar.batch_days(today - CATCH_UP, today)
     clock = digests.Clock(now, tools.settings.digest_deadline)
     found = []
     for channel in await channels.channels_of(session, followed):
-        since = await listings.first_read_on(session, channels.listing_names(channel))
-        if since is None:
-            continue
-        begun = since if channel.builtin else max(since, calendar.batch_date(channel.created_at))
-        for first, last in dict.fromkeys(digests.period_of(channel, day) for day in days):
-            if last < begun or not clock.is_due(last) or not calendar.batch_days(first, last):
+        periods = {digests.period_of(channel, day) for day in calendar.batch_days(today - CATCH_UP, today)}
+        for first, last in sorted(periods):
+            is_new = not channel.builtin and last < calendar.batch_date(channel.created_at)
+            if is_new or not clock.is_due(last):
+                continue
+            if not await listings.find_listings(session, channels.listing_names(channel), first, last):
                 continue
             for language in [channel.language] if channel.language else tools.settings.languages:
                 if not await digests.is_written(session, channel.slug, language, first, last):

@@ -107,12 +107,13 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
     assert set(required) == {"type", "title", "status", "detail", "code", "request_id"}
 
 
-def test_rendered_digests_claim_their_formats_and_no_schema(document: dict[str, Any]) -> None:
+def test_rendered_digests_claim_their_formats(document: dict[str, Any]) -> None:
     types = {form.media_type.split(";")[0] for form in FORMATS.values()}
     for path in ("/v1/digests/{id}.{format}", "/v1/channels/{slug}/latest.{format}"):
         content = document["paths"][path]["get"]["responses"]["200"]["content"]
         assert content.keys() == types
-        assert content["text/markdown"] == content["text/html"] == {}
+        assert content["text/markdown"] == content["text/html"] == {"schema": {"type": "string"}}
+        assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/DigestRead"}
 
 
 def test_every_successful_answer_has_a_schema_of_its_own(document: dict[str, Any]) -> None:

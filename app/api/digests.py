@@ -156,12 +156,7 @@ async def get_rendered(
     return await serve(request, session, tools, head, format, style, math)
 
 
-@router.get(
-    "/{id}",
-    summary="Get a digest",
-    response_model=DigestRead,
-    responses={200: {"content": EVERY_FORMAT[200]["content"]}},
-)
+@router.get("/{id}", summary="Get a digest", response_class=Response, responses=EVERY_FORMAT)
 async def get_digest(
     id: str,
     request: Request,

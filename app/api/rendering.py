@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import digests
 from app.api.accepting import choose
 from app.api.caching import cached_headers, etag_of, not_modified
+from app.api.schemas import DigestRead
 from app.digests import Head
 from app.ingestion import Tools
 from app.render import FORMATS, rendering
@@ -28,13 +29,17 @@ HTML_POLICY = (
 )
 """Content-Security-Policy of pages: nothing is loaded, nothing runs."""
 
-EVERY_FORMAT: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {form.media_type: {"schema": {"type": "string"}} for form in FORMATS.values()},
-        "description": "The digest",
-    },
-    304: {"description": "The caller has this revision, rendered like this, already"},
+_SAME: dict[str, Any] = {"description": "The caller has this revision, rendered like this, already"}
+_CONTENT: dict[str, Any] = {
+    form.media_type: {"schema": {"type": "string"} | ({"format": "binary"} if name == "epub" else {})}
+    for name, form in FORMATS.items()
+    if name != "json"
 }
+EVERY_FORMAT: dict[int | str, dict[str, Any]] = {
+    200: {"model": DigestRead, "content": _CONTENT, "description": "The digest"},
+    304: _SAME,
+}
+"""What rendering answers: JSON has a schema, the other formats are what their names say."""
 
 
 def base_url(request: Request, tools: Tools) -> str:

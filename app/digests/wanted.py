@@ -21,6 +21,9 @@ from app.models import Channel, Digest, DigestKind, Order
 MAX_PAPERS = 5_000
 """Papers that one ad hoc digest may name, or find."""
 
+FIRST_DAY = date(1991, 1, 1)
+"""No listing is older (arXiv began in August 1991), and calendars cannot reckon back from the year 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -94,6 +97,8 @@ async def channel_digest(
     Raises ``NotFound``, ``InvalidInput`` for a period upside down or after ``today`` (None: it may be), ``ListingNotRead``.
     """
     channel = await get_channel(session, slug)
+    if any(one is not None and one < FIRST_DAY for one in (day, from_, to)):
+        raise InvalidInput(f"arXiv has announced papers since 1991; give days from {FIRST_DAY} on.")
     if day is not None:
         from_, to = period_of(channel, day)
     elif from_ is None and to is None:

@@ -77,11 +77,6 @@ async def first_read_at(session: AsyncSession, category: str) -> datetime | None
     return await session.scalar(select(func.min(Listing.first_read_at)).where(Listing.category == category))
 
 
-async def first_read_on(session: AsyncSession, names: Sequence[str]) -> date | None:
-    """The first batch date of which a listing of one of these categories is known."""
-    return await session.scalar(select(func.min(Listing.announced_on)).where(Listing.category.in_(names)))
-
-
 async def is_settled(session: AsyncSession, category: str, announced_on: date) -> bool:
     """Whether a day's listing of a category needs no further poll: it was read with papers in it, or none are expected."""
     listing = await session.get(Listing, (category, announced_on))

@@ -18,12 +18,16 @@ def test_golden() -> None:
 def test_the_names_are_those_of_the_design() -> None:
     digest = json.loads(render(ALL_FIELDS, "json"))
     assert digest == to_dict(ALL_FIELDS)
-    assert " ".join(digest) == "id channel title period language revision created_at receipt items"
-    assert " ".join(digest["receipt"]) == ("announced stored summarized pending failed untranslated missing incomplete")
+    assert " ".join(digest) == "id channel title period language revision created_at first_created_at receipt items"
+    assert " ".join(digest["receipt"]) == (
+        "announced stored summarized pending failed untranslated missing incomplete not_matching shown_before held_over "
+        "carried_over"
+    )
     assert " ".join(digest["items"][0]) == (
         "position arxiv_id version title display_title translated_title tldr tldr_en translated_abstract abstract "
-        "display_abstract abstract_is_cut authors authors_omitted primary_category categories announce_type links "
-        "summary_status summary_error summary"
+        "display_abstract abstract_is_cut authors authors_omitted primary_category categories announce_type "
+        "announced_on submitted_at updated_at comments journal_ref doi license withdrawn links reasons summary_status "
+        "summary_error summary added_at changed_at"
     )
     assert digest["period"] == {"from": "2031-03-04", "to": "2031-03-04"}
     assert digest["items"][0]["links"] == {"abs": COUNTING.links.abs, "pdf": COUNTING.links.pdf}

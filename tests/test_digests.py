@@ -97,6 +97,8 @@ async def test_at_its_deadline_it_is_written_with_what_there_is_and_once_more_wh
         await tasks.summarize(late, [summary_id])
         await execute(tools, "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE task_name = 'compose'")
         await work_off(late, database_url)
+        # So is the whole digest looked at when its listing is read again.
+        await tasks.compose(late, channel="cs.CL", date=str(TUESDAY), language="zh")
     assert revisions(database_url) == [1, 2]
     digest = ok(await client.get("/v1/channels/cs.CL/latest.json"))
     assert (digest["receipt"]["summarized"], digest["receipt"]["pending"]) == (6, 0)
@@ -164,11 +166,16 @@ async def test_weekly_and_own_channels_are_written_when_their_period_is_over(
     }
     ok(await client.post("/v1/channels", json=weekly), 201)
     await execute(tools, "UPDATE channels SET created_at = '2026-01-01'")
+    # One that is made later has no digests of the days before.
+    ok(await client.post("/v1/channels", json={"slug": "later", "title": "Later", "categories": ["cs.CL"]}), 201)
     await store(tools, tmp_path, "cs.CL", TUESDAY, *TWO)
+    await execute(tools, "DELETE FROM procrastinate_jobs WHERE task_name = 'compose'")
     await schedule(at(tools, eastern(WEDNESDAY, 5)), database_url)
     problem(await client.get("/v1/channels/weekly/latest.json"), 404)
     await store(tools, tmp_path, "cs.CL", WEDNESDAY, Item("2601.96001"))
+    await execute(tools, "DELETE FROM procrastinate_jobs WHERE task_name = 'compose'")
     await schedule(at(tools, eastern(WEDNESDAY, 7)), database_url)
+    problem(await client.get("/v1/channels/later/latest.json"), 404)
     found = ok(await client.get("/v1/channels/weekly/latest.json"))
     assert (found["period"], len(found["items"])) == ({"from": "2026-01-08", "to": "2026-01-14"}, 3)
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app import channels, digests
+from app import digests
 from app.api.caching import cached_headers, etag_of, not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
@@ -67,13 +67,14 @@ async def get_feed(
     page: Annotated[int, Query(ge=1, le=10_000, description="Older digests are on later pages (RFC 5005)")] = 1,
 ) -> Response:
     """Ids never change, and dates of update move only when content does. Ask with `If-None-Match`."""
-    channel = await channels.get_channel(session, slug)
-    spoken = language or channel.language or tools.settings.languages[0]
     shown = _math(math)
     count = limit or (_DIGESTS if entries is Entries.DIGESTS else _PAPERS)
-    heads, more = await digests.channel_heads(session, channel.slug, spoken, limit=count, skip=(page - 1) * count)
+    found = await digests.channel_page(
+        session, slug, language, otherwise=tools.settings.languages[0], limit=count, skip=(page - 1) * count
+    )
+    channel, heads, spoken = found.channel, found.heads, found.language or tools.settings.languages[0]
     base = base_url(request, tools)
-    asked = [format, entries, spoken, shown, count, page, more, base, channel.title, channel.updated_at]
+    asked = [format, entries, spoken, shown, count, page, found.has_more, base, channel.title, channel.updated_at]
     etag = etag_of("feed", channel.slug, *asked, *((head.digest_id, head.revision) for head in heads))
     modified_at = max([channel.updated_at, *(head.created_at for head in heads)])
     headers = cached_headers(etag, modified_at, max_age=MAX_AGE)
@@ -94,7 +95,7 @@ async def get_feed(
             },
             f"{base}/v1/channels/{channel.slug}/feed.{format}",
             page,
-            more,
+            found.has_more,
         ),
     )
     documents = await digests.get_digests(session, heads)

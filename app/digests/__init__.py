@@ -8,7 +8,7 @@ from app.digests.previewing import PreviewDay, preview
 from app.digests.stored import (
     Difference,
     Head,
-    channel_heads,
+    channel_page,
     compare,
     delete_digest,
     find_head,
@@ -45,7 +45,7 @@ __all__ = [
     "Wanted",
     "adhoc_digest",
     "channel_digest",
-    "channel_heads",
+    "channel_page",
     "compare",
     "compose",
     "compose_if_ready",

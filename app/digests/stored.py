@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, delete, or_, select, text, tuple_
+from sqlalchemy import Select, delete, func, or_, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
 from app.errors import NotFound
-from app.models import Digest, DigestItem, DigestKind, DigestRevision
+from app.models import Channel, Digest, DigestItem, DigestKind, DigestRevision
 from app.render import document
 from app.render.document import DigestDocument, Receipt
 
@@ -114,35 +115,68 @@ async def get_digests(session: AsyncSession, heads: Sequence[Head]) -> list[Dige
     return [build_document(*found[key], RECEIPT.validate_python(found[key][1].receipt), items[key]) for key in keys]
 
 
-def _of_channel(slug: str, language: str | None) -> Select[str, int, datetime, int]:
-    """The digests of a channel's own schedule, the newest period first."""
-    query = _HEAD.where(
-        Digest.channel == slug, Digest.kind == DigestKind.CHANNEL, DigestRevision.revision == Digest.revision
+@dataclass(frozen=True, slots=True)
+class ChannelPage:
+    """A page of a channel's own digests, the newest period first; ``language`` is theirs, None where they may be in any."""
+
+    channel: Channel
+    language: str | None
+    heads: tuple[Head, ...]
+    has_more: bool
+
+
+async def channel_page(
+    session: AsyncSession,
+    slug: str,
+    language: str | None,
+    *,
+    otherwise: str | None = None,
+    limit: int,
+    skip: int = 0,
+) -> ChannelPage:
+    """The digests of a channel's schedule in a language. Without one they are in the channel's, or ``otherwise``; without
+    that either, in any.
+
+    One statement, unless ``slug`` is another name of the channel's category. ``NotFound`` if there is no such channel.
+    """
+    statement = _page(language, otherwise, limit + 1, skip)
+    rows = (await session.execute(statement.where(Channel.slug == slug))).all()
+    if not rows:
+        canonical = (await get_channel(session, slug)).slug
+        rows = (await session.execute(statement.where(Channel.slug == canonical))).all()
+    channel = rows[0][0]
+    heads = [Head(*row[1:5]) for row in rows if row[1] is not None]
+    spoken = language or (channel.language or otherwise if otherwise else None)
+    return ChannelPage(channel, spoken, tuple(heads[:limit]), len(heads) > limit)
+
+
+def _page(language: str | None, otherwise: str | None, limit: int, skip: int) -> Select[Any]:
+    own = _HEAD.add_columns(Digest.period_to).where(
+        Digest.channel == Channel.slug,
+        Digest.kind == DigestKind.CHANNEL,
+        DigestRevision.revision == Digest.revision,
     )
     if language is not None:
-        query = query.where(Digest.language == language)
-    return query.order_by(Digest.period_to.desc(), Digest.position.desc())
+        own = own.where(Digest.language == language)
+    elif otherwise is not None:
+        own = own.where(Digest.language == func.coalesce(Channel.language, otherwise))
+    newest = Digest.period_to.desc(), Digest.position.desc()
+    page = own.order_by(*newest).limit(limit).offset(skip).correlate(Channel).lateral("page")
+    columns = (page.c.id, page.c.revision, page.c.created_at, page.c.position)
+    statement = select(Channel, *columns).outerjoin(page, true())
+    return statement.order_by(page.c.period_to.desc(), page.c.position.desc())
 
 
 async def latest_head(session: AsyncSession, slug: str, language: str | None) -> Head:
     """A channel's newest digest, in ``language`` if one is asked for; ``NotFound`` if there is none yet."""
-    channel = await get_channel(session, slug)
-    found = await _heads(session, _of_channel(channel.slug, language).limit(1))
-    if not found:
+    page = await channel_page(session, slug, language, limit=1)
+    if not page.heads:
         in_language = f" in {language}" if language else ""
         raise NotFound(
-            f"The channel {channel.slug} has no digest{in_language} yet; one is composed when a listing of "
-            f"{', '.join(channel.categories)} is read, or by POST /v1/digests."
+            f"The channel {page.channel.slug} has no digest{in_language} yet; one is composed when a listing of "
+            f"{', '.join(page.channel.categories)} is read, or by POST /v1/digests."
         )
-    return found[0]
-
-
-async def channel_heads(
-    session: AsyncSession, slug: str, language: str | None, *, limit: int, skip: int = 0
-) -> tuple[list[Head], bool]:
-    """A page of a channel's digests, the newest period first, and whether there are more. ``slug`` is the channel's own."""
-    found = await _heads(session, _of_channel(slug, language).limit(limit + 1).offset(skip))
-    return found[:limit], len(found) > limit
+    return page.heads[0]
 
 
 async def list_digests(

@@ -1,17 +1,22 @@
 """The older system's real archive: imported once, then everything that is promised of it, over the API."""
 
+import csv
+import io
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from markdown_it import MarkdownIt
-from mdit_py_plugins.footnote import footnote_plugin
+import rispy
+from bibtexparser.entrypoint import parse_string
+from lxml import etree
 
 from app.archive import import_archive
 from app.archive_record import read_record
+from app.arxiv.display import display
 from app.db import Database, upgrade
 from app.door import Door
 from app.ingestion import Tools
@@ -19,6 +24,7 @@ from app.llm import make_summariser
 from app.main import create_app
 from app.postgres import EmbeddedPostgres
 from tests.conftest import _execute, make_settings
+from tests.render.reading import read, readers
 
 PAGE = 200
 
@@ -103,12 +109,55 @@ async def test_no_label_is_left_in_any_text(archive: httpx.AsyncClient) -> None:
 async def test_default_markdown_has_one_row_and_one_footnote_each(archive: httpx.AsyncClient) -> None:
     papers = await all_papers(archive)
     digest = await digest_over(archive, [str(paper["arxiv_id"]) for paper in papers])
-    text = (await archive.get(f"/v1/digests/{digest}.md")).text
-    tokens = MarkdownIt("commonmark").enable("table").use(footnote_plugin).parse(text)
-    kinds = [token.type for token in tokens]
-    assert kinds.count("table_open") == 1
-    assert kinds.count("tr_open") == 1 + len(papers)
-    assert kinds.count("footnote_open") == len(papers)
+    items = (await archive.get(f"/v1/digests/{digest}")).json()["items"]
+    for reader in readers().values():
+        found = read((await archive.get(f"/v1/digests/{digest}.md")).text, reader)
+        assert len(found.rows) == len(found.footnotes) == len(papers)
+        for item, (_, title, address, summary), note in zip(items, found.rows, found.footnotes.values(), strict=True):
+            assert (title, address) == (line(item["display_title"]), item["links"]["abs"])
+            if item["tldr"] or item["tldr_en"]:
+                assert summary == line(display(item["tldr"] or item["tldr_en"]))
+            for text in (item["translated_title"], item["translated_abstract"]):
+                assert not text or line(display(text)) in note
+            if not item["abstract_is_cut"] and item["display_abstract"]:
+                assert line(item["display_abstract"]) in note
+
+
+def line(text: str) -> str:
+    """A text as it stands on one line."""
+    return " ".join(text.split())
+
+
+async def test_every_format_has_every_paper_once(archive: httpx.AsyncClient) -> None:
+    wanted = sorted(str(paper["arxiv_id"]) for paper in await all_papers(archive))
+    path = f"/v1/digests/{await digest_over(archive, wanted)}"
+
+    async def get(suffix: str) -> bytes:
+        answer = await archive.get(f"{path}.{suffix}")
+        assert answer.status_code == 200, (suffix, answer.text[:500])
+        return answer.content
+
+    rows = list(csv.DictReader(io.StringIO((await get("csv")).decode("utf-8-sig"))))
+    assert sorted(row["arxiv_id"] for row in rows) == wanted
+    library = parse_string((await get("bib")).decode())
+    assert not library.failed_blocks
+    assert sorted(entry["eprint"] for entry in library.entries) == wanted
+    records = rispy.loads((await get("ris")).decode())
+    assert len(records) == len(wanted)
+    for suffix, entry in (("rss", "item"), ("atom", "{http://www.w3.org/2005/Atom}entry")):
+        root = etree.fromstring(await get(suffix))
+        links = [
+            str(found) for one in root.iter(entry) for found in one.xpath(".//text() | .//@href") if "/abs/" in found
+        ]
+        assert {found for found in wanted if not any(link.endswith(f"/abs/{found}") for link in links)} == set()
+        assert len(list(root.iter(entry))) == len(wanted)
+    page = (await get("html")).decode()
+    assert page.count("<article") == len(wanted)
+    text = (await get("txt")).decode()
+    assert [one for one in wanted if f"/abs/{one}" not in text] == []
+    with zipfile.ZipFile(io.BytesIO(await get("epub"))) as book:
+        chapters = b"".join(book.read(name) for name in book.namelist() if name.endswith(".xhtml")).decode()
+    assert [one for one in wanted if f"/abs/{one}" not in chapters] == []
 
 
 async def test_numbers_of_the_repair(archive: httpx.AsyncClient, archive_papers: Path) -> None:

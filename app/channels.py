@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +13,7 @@ from app import search
 from app.arxiv import taxonomy
 from app.arxiv.entries import AnnounceType
 from app.errors import Conflict, InvalidInput, NotFound, UnknownCategory
-from app.models import Channel, Order, Schedule
+from app.models import Channel, Digest, Order, Schedule
 
 ALL_TYPES = tuple(str(kind) for kind in AnnounceType)
 TRANSLATED = ("title", "abstract", "tldr")
@@ -159,6 +159,8 @@ async def change_channel(session: AsyncSession, slug: str, changes: Mapping[str,
     for name, value in values.items():
         setattr(channel, name, value)
     await session.flush()
+    # A draft of the former schedule is never written, and must not keep its papers from the digests of the new one.
+    await session.execute(delete(Digest).where(Digest.channel == channel.slug, Digest.revision == 0))
     await session.refresh(channel)
     return channel
 

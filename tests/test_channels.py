@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from app import tasks
 from app.ingestion import Tools
 from tests.api import at, eastern, ok, problem, store
 from tests.feeds import TUESDAY, WEDNESDAY, Item
@@ -233,6 +234,10 @@ async def test_weekly_and_monthly_digests(tools: Tools, client: httpx.AsyncClien
     assert len(rollup["items"]) == 3
     listed = ok(await client.get("/v1/digests", params={"channel": "mine"}))["items"]
     assert {one["id"]: one["kind"] for one in listed}[rollup["id"]] == "rollup"
+    other = {"channel": "cs.CL", "from": str(WEDNESDAY), "to": str(FRIDAY), "language": "en"}
+    only = ok(await client.post("/v1/digests", json=other), 201)
+    assert ok(await client.get("/v1/channels/cs.CL/latest.json")) == only
+    assert ok(await client.get("/v1/channels/cs.CL/feed.json?language=en"))["items"] == []
     latest = ok(await client.get("/v1/channels/mine/latest.json"))
     assert latest["period"] == {"from": "2026-01-16", "to": "2026-01-22"}
     await client.patch("/v1/channels/mine", json={"schedule": "monthly"})
@@ -285,6 +290,18 @@ async def test_a_written_digest_keeps_its_rules_until_somebody_asks(
     assert ids(kept) == ids(before) == ["2601.95001"]
     refreshed = ok(await client.post(f"/v1/digests/{before['id']}/refresh"))
     assert (ids(refreshed), refreshed["revision"]) == (["2601.95002"], kept["revision"] + 1)
+
+
+async def test_a_new_schedule_takes_over_what_a_draft_of_the_old_one_held(
+    tools: Tools, client: httpx.AsyncClient, tmp_path: Path, work: Work
+) -> None:
+    await create(client, schedule="weekly", weekday="friday")
+    client._transport.app.state.tools = early = at(tools, eastern(TUESDAY, 12))  # type: ignore[attr-defined]
+    await store(early, tmp_path, "cs.CL", TUESDAY, AGENTS, VISION)
+    await tasks.compose(early, channel="mine", date=str(TUESDAY), language="en")
+    problem(await client.get("/v1/channels/mine/latest.json"), 404)
+    ok(await client.patch("/v1/channels/mine", json={"schedule": "announcement"}))
+    assert ids(await digest(client, TUESDAY)) == ["2601.95002", "2601.95001"]
 
 
 @pytest.mark.usefixtures("announced")

@@ -133,13 +133,14 @@ async def channel_page(
     otherwise: str | None = None,
     limit: int,
     skip: int = 0,
+    with_rollups: bool = False,
 ) -> ChannelPage:
     """The digests of a channel's schedule in a language. Without one they are in the channel's, or ``otherwise``; without
-    that either, in any.
+    that either, in any. ``with_rollups``: behind them its other digests.
 
     One statement, unless ``slug`` is another name of the channel's category. ``NotFound`` if there is no such channel.
     """
-    statement = _page(language, otherwise, limit + 1, skip)
+    statement = _page(language, otherwise, limit + 1, skip, with_rollups=with_rollups)
     rows = (await session.execute(statement.where(Channel.slug == slug))).all()
     if not rows:
         canonical = (await get_channel(session, slug)).slug
@@ -150,26 +151,30 @@ async def channel_page(
     return ChannelPage(channel, spoken, tuple(heads[:limit]), len(heads) > limit)
 
 
-def _page(language: str | None, otherwise: str | None, limit: int, skip: int) -> Select[Any]:
-    own = _HEAD.add_columns(Digest.period_to).where(
-        Digest.channel == Channel.slug,
-        Digest.kind == DigestKind.CHANNEL,
-        DigestRevision.revision == Digest.revision,
+def _page(language: str | None, otherwise: str | None, limit: int, skip: int, *, with_rollups: bool) -> Select[Any]:
+    is_own = (Digest.kind == DigestKind.CHANNEL).label("is_own")
+    own = _HEAD.add_columns(Digest.period_to, is_own).where(
+        Digest.channel == Channel.slug, DigestRevision.revision == Digest.revision
     )
+    if not with_rollups:
+        own = own.where(is_own)
     if language is not None:
         own = own.where(Digest.language == language)
     elif otherwise is not None:
         own = own.where(Digest.language == func.coalesce(Channel.language, otherwise))
-    newest = Digest.period_to.desc(), Digest.position.desc()
+    newest = is_own.desc(), Digest.period_to.desc(), Digest.position.desc()
     page = own.order_by(*newest).limit(limit).offset(skip).correlate(Channel).lateral("page")
     columns = (page.c.id, page.c.revision, page.c.created_at, page.c.position)
     statement = select(Channel, *columns).outerjoin(page, true())
-    return statement.order_by(page.c.period_to.desc(), page.c.position.desc())
+    return statement.order_by(page.c.is_own.desc(), page.c.period_to.desc(), page.c.position.desc())
 
 
 async def latest_head(session: AsyncSession, slug: str, language: str | None) -> Head:
-    """A channel's newest digest, in ``language`` if one is asked for; ``NotFound`` if there is none yet."""
-    page = await channel_page(session, slug, language, limit=1)
+    """A channel's newest digest, in ``language`` if one is asked for; ``NotFound`` if there is none yet.
+
+    Of its own schedule, if there is one; otherwise a roll-up.
+    """
+    page = await channel_page(session, slug, language, limit=1, with_rollups=True)
     if not page.heads:
         in_language = f" in {language}" if language else ""
         raise NotFound(

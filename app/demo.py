@@ -57,7 +57,11 @@ async def _main_job(tools: Tools, url: str, say: Callable[[str], None]) -> Diges
         say(f"read {file.category} of {file.announced_on}: {stored.items} items, {stored.papers_created} new papers")
     say(f"summarising with {tools.summariser.model or 'the extractive summariser'}")
     await _summarise(tools, url)
-    return await _compose(tools, channel, files[0].announced_on, files[-1].announced_on)
+    # Each day's digest is for the pages and feeds of --serve; the one over all days is what is printed.
+    days = sorted({file.announced_on for file in files})
+    for day in days:
+        await _compose(tools, channel, day, day)
+    return await _compose(tools, channel, days[0], days[-1])
 
 
 async def _summarise(tools: Tools, url: str) -> None:

@@ -114,8 +114,9 @@ def demo(
             if listening is not None:
                 from app.serving import serve_with_worker
 
-                address = f"{_address(settings, listening)}/v1/digests/{shown.digest.id}.html"
-                say(f"the API is at {address}; Ctrl-C stops")
+                address = _address(settings, listening)
+                say(f"the digest is at {address}/v1/digests/{shown.digest.id}.html")
+                say(f"the pages begin at {address}/, the API is described at {address}/docs; Ctrl-C stops")
                 await serve_with_worker(shown.tools, shown.url, listening)
 
     if serve:

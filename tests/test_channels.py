@@ -244,7 +244,7 @@ async def test_weekly_and_monthly_digests(tools: Tools, client: httpx.AsyncClien
     assert (await digest(client, FRIDAY))["period"] == {"from": "2026-01-01", "to": "2026-01-31"}
     client._transport.app.state.tools = at(tools, eastern(FRIDAY, 12))  # type: ignore[attr-defined]
     early = problem(await client.post("/v1/digests", json={"channel": "mine", "date": str(FRIDAY)}), 422)
-    assert "2026-01-31 lies in the future" in early["detail"]
+    assert "2026-01-01 to 2026-01-31, which lies in the future" in early["detail"]
 
 
 @pytest.mark.usefixtures("announced")

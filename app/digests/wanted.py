@@ -97,7 +97,10 @@ async def channel_digest(
     Raises ``NotFound``, ``InvalidInput`` for a period upside down or after ``today`` (None: it may be), ``ListingNotRead``.
     """
     channel = await get_channel(session, slug)
-    if any(one is not None and one < FIRST_DAY for one in (day, from_, to)):
+    given = [one for one in (day, from_, to) if one is not None]
+    if today is not None and max(given, default=today) > today:
+        raise InvalidInput(f"{max(given)} lies in the future: today's batch date (US Eastern) is {today}.")
+    if min(given, default=FIRST_DAY) < FIRST_DAY:
         raise InvalidInput(f"arXiv has announced papers since 1991; give days from {FIRST_DAY} on.")
     if day is not None:
         from_, to = period_of(channel, day)
@@ -109,8 +112,7 @@ async def channel_digest(
     papers.check_period(from_, to)
     if today is not None and to > today:
         raise InvalidInput(
-            f"{to} lies in the future: today's batch date (US Eastern) is {today}."
-            + (f" The channel's period is {from_} to {to}." if day is not None and from_ != to else "")
+            f"The channel's period is {from_} to {to}, which lies in the future: today's batch date (US Eastern) is {today}."
         )
     return Wanted(
         language=language or channel.language or default_language,

@@ -79,6 +79,8 @@ def check_rules(rules: Rules) -> dict[str, Any]:
     categories = [taxonomy.canonical(name) for name in rules.categories]
     if excluded.issuperset(categories):
         raise InvalidInput("The channel excludes every category that it takes; leave one of them in.")
+    if rules.repeats and rules.size_limit is not None:
+        raise InvalidInput("A channel that repeats shows every announcement, so that it can have no size limit.")
     if rules.order_by == Order.RELEVANCE and rules.query is None:
         raise InvalidInput("order by relevance needs a query: without one every paper is as relevant as the next.")
     return {
@@ -196,7 +198,9 @@ async def get_channel(session: AsyncSession, slug: str) -> Channel:
     """As ``find_channel``, but ``NotFound`` if there is none."""
     channel = await find_channel(session, slug)
     if channel is None:
-        raise NotFound(f"There is no channel {slug[:80]!r}. GET /v1/channels lists them; each arXiv category is one.")
+        raise NotFound(
+            f"There is no channel {slug[:80]!r}. GET /v1/channels and 'zhaiyao channels list' have them; each arXiv category is one."
+        )
     return channel
 
 

@@ -218,6 +218,18 @@ async def test_texts_are_translated_as_the_channel_says(client: httpx.AsyncClien
     assert (item["tldr"], item["tldr_en"]) == (None, "A sentence.")
 
 
+async def test_what_was_shown_under_another_schedule_counts_as_shown(
+    tools: Tools, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await create(client, size_limit=1)
+    await store(tools, tmp_path, "cs.CL", TUESDAY, AGENTS, VISION)
+    await store(tools, tmp_path, "cs.CL", WEDNESDAY)
+    assert [len((await digest(client, day))["items"]) for day in (TUESDAY, WEDNESDAY)] == [1, 1]
+    ok(await client.patch("/v1/channels/mine", json={"schedule": "weekly", "size_limit": None}))
+    week = await digest(client, TUESDAY)
+    assert (week["items"], week["receipt"]["shown_before"], week["receipt"]["held_over"]) == ([], 2, 0)
+
+
 async def test_weekly_and_monthly_digests(tools: Tools, client: httpx.AsyncClient, tmp_path: Path) -> None:
     for number, day in enumerate((TUESDAY, WEDNESDAY, THURSDAY, FRIDAY)):
         await store(tools, tmp_path, "cs.CL", day, Item(f"2601.9500{number}"))
@@ -266,6 +278,7 @@ async def test_a_channel_is_changed_by_merge_patch(client: httpx.AsyncClient) ->
         ({"categories": ["cs.XX"]}, 422),
         ({"order": "relevance"}, 422),
         ({"exclude_categories": ["cs.CL"]}, 422),
+        ({"repeats": True}, 422),
         ([], 422),
     ):
         problem(await client.patch("/v1/channels/mine", json=body), status)

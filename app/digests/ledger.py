@@ -17,7 +17,7 @@ from app.channels import Rules
 from app.db import among
 from app.digests.selecting import Announced, Pick, in_order, pick
 from app.digests.wanted import Wanted
-from app.models import ChannelPaper
+from app.models import ChannelPaper, Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ async def turn_page(session: AsyncSession, wanted: Wanted, rules: Rules, picks: 
     The limit is kept by showing first what this digest has shown already, then what was held over longest, then the best of
     the rest by the channel's order.
     """
-    rows = await _rows(session, wanted, picks)
+    rows, last_days = await _rows(session, wanted, picks)
     mine = {arxiv_id for arxiv_id, row in rows.items() if row.digest_id == wanted.id}
-    others = {arxiv_id: row.announced_on for arxiv_id, row in rows.items() if row.digest_id not in (None, wanted.id)}
+    others = {arxiv_id: row for arxiv_id, row in rows.items() if row.digest_id not in (None, wanted.id)}
     fresh = [pick for pick in picks if pick.paper.arxiv_id not in others]
     named = {pick.paper.arxiv_id for pick in fresh}
     carried = await _carried(
@@ -54,8 +54,12 @@ async def turn_page(session: AsyncSession, wanted: Wanted, rules: Rules, picks: 
     shown = queue[: rules.size_limit]
     await _enter(session, wanted, [candidates[one] for one in queue], set(shown))
     waiting = sum(one in named for one in queue[len(shown) :])
-    # What another digest shows of this period's announcements, this one had held over for it.
-    passed_on = sum(pick.announced.announced_on == others.get(pick.paper.arxiv_id) for pick in picks)
+    # What a later digest shows of this one's announcements, this one had held over for it.
+    passed_on = sum(
+        row.announced_on == pick.announced.announced_on and last_days[row.arxiv_id] > (wanted.to or date.max)
+        for pick in picks
+        if (row := others.get(pick.paper.arxiv_id)) is not None
+    )
     return Page(
         tuple(candidates[one] for one in shown),
         shown_before=len(picks) - len(fresh) - passed_on,
@@ -64,10 +68,13 @@ async def turn_page(session: AsyncSession, wanted: Wanted, rules: Rules, picks: 
     )
 
 
-async def _rows(session: AsyncSession, wanted: Wanted, picks: Sequence[Pick]) -> dict[str, ChannelPaper]:
-    """The ledger's rows of these papers, of this digest, and of those that wait."""
-    rows = await session.scalars(
-        select(ChannelPaper)
+async def _rows(
+    session: AsyncSession, wanted: Wanted, picks: Sequence[Pick]
+) -> tuple[dict[str, ChannelPaper], dict[str, date]]:
+    """The ledger's rows of these papers, of this digest, and of those that wait; and the last days of the digests named."""
+    rows = await session.execute(
+        select(ChannelPaper, Digest.period_to)
+        .outerjoin(Digest, Digest.id == ChannelPaper.digest_id)
         .where(
             ChannelPaper.channel == wanted.channel,
             ChannelPaper.language == wanted.language,
@@ -77,7 +84,8 @@ async def _rows(session: AsyncSession, wanted: Wanted, picks: Sequence[Pick]) ->
         )
         .execution_options(populate_existing=True)
     )
-    return {row.arxiv_id: row for row in rows}
+    found = [(row, last_day) for row, last_day in rows]
+    return {row.arxiv_id: row for row, _ in found}, {row.arxiv_id: day for row, day in found if day is not None}
 
 
 async def _carried(session: AsyncSession, wanted: Wanted, rules: Rules, rows: Sequence[ChannelPaper]) -> list[Pick]:

@@ -199,7 +199,8 @@ async def get_channel(session: AsyncSession, slug: str) -> Channel:
     channel = await find_channel(session, slug)
     if channel is None:
         raise NotFound(
-            f"There is no channel {slug[:80]!r}. GET /v1/channels and 'zhaiyao channels list' have them; each arXiv category is one."
+            f"There is no channel {slug[:80]!r}. GET /v1/channels and 'zhaiyao channels list' name them; "
+            "each arXiv category is one."
         )
     return channel
 

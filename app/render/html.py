@@ -8,6 +8,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -16,7 +17,7 @@ from markupsafe import Markup, escape
 
 from app.arxiv.display import display, may_have_tex
 from app.render import phrases
-from app.render.document import DigestDocument, DigestItem, Math, View
+from app.render.document import DigestDocument, DigestItem, Math, Provenance, View
 from app.render.i18n import Translator, direction, translator
 from app.render.mathml import CONTROL, math_html
 from app.render.text import encodable, instant, one_line, web_address
@@ -45,12 +46,18 @@ FEEDS = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "
 ANCHOR = re.compile(r"[A-Za-z0-9./-]+").fullmatch
 STATES = {"pending", "running", "done", "failed"}
 
+# A page shows so many authors at once; of a longer list, the rest is folded, so that the summary stays in sight.
+FIRST_AUTHORS = 10
+FOLDED_FROM = 15
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A paper as it is shown. Texts that would repeat another one are empty.
 
     ``tldr`` is in the language ``tldr_lang``; where there is none, it is empty and ``status_word`` stands in its place.
+    Of a long list of authors ``more_authors`` are the later ones, and ``more_word`` says how many they are.
     """
 
     number: int
@@ -67,6 +74,8 @@ class Entry:
     abstract: Markup
     is_cut: bool
     authors: Markup
+    more_authors: Markup
+    more_word: str
     categories: tuple[str, ...]
     announce_type: str
     withdrawn: bool
@@ -74,21 +83,23 @@ class Entry:
     status: str
     status_word: str
     reasons: tuple[str, ...]
-    provenance: str
+    provenance: Markup
 
 
 def render(document: DigestDocument, view: View) -> str:
     """Return a digest as a page; anchors of papers (``#p-2404.02342``) stay the same over revisions."""
     language = plain(document.language)
+    digest = _digest(document, view.math)
     return PAGE.render(
-        **_digest(document, view.math),
+        **digest,
+        heading=_heading(str(digest["title"])),
         direction=direction(language),
         style=STYLE,
         policy=POLICY,
         home=_home(view),
         channel=_channel(document, view),
         feeds=_feeds(document, view),
-        made_at=instant(document.created_at),
+        made_at=_minute(document.created_at),
     )
 
 
@@ -102,7 +113,7 @@ def digest_html(document: DigestDocument, math: Math) -> Markup:
 def paper_html(item: DigestItem, language: str, math: Math) -> Markup:
     """Return what there is to say of a paper as a fragment for a feed's entry, without its title if it has another one.
 
-    ``language`` is the digest's. There are only p, a, strong, em, small and formulas; it is well-formed XML too.
+    ``language`` is the digest's. There are only p, a, strong, em, small, time and formulas; it is well-formed XML too.
     """
     _ = translator(language)
     return _paper(_entry(item.position, item, plain(language), math, _), plain(language), _)
@@ -151,6 +162,8 @@ def _entry(number: int, item: DigestItem, language: str, math: Math, _: Translat
     tldr_en = one_line(item.tldr_en)
     abstract = one_line(item.abstract)
     translation = one_line(item.translated_abstract)
+    names = phrases.authors(item, _)
+    shown = FIRST_AUTHORS if len(names) >= FOLDED_FROM else len(names)
     return Entry(
         number=number,
         anchor=f"p-{item.arxiv_id}" if ANCHOR(item.arxiv_id) else f"p{number}",
@@ -165,7 +178,9 @@ def _entry(number: int, item: DigestItem, language: str, math: Math, _: Translat
         translation=_unless_same(translation, abstract, math),
         abstract=text_html(abstract, math),
         is_cut=item.abstract_is_cut and bool(abstract),
-        authors=_names(item, math, _),
+        authors=_names(names[:shown], math),
+        more_authors=_names(names[shown:], math),
+        more_word=phrases.labelled(_, _("and more authors"), len(item.authors) + item.authors_omitted - shown),
         categories=tuple(plain(category) for category in phrases.categories(item.primary_category, item.categories)),
         announce_type=plain(phrases.announce_type(item.announce_type or "", _)),
         withdrawn=item.withdrawn,
@@ -173,7 +188,7 @@ def _entry(number: int, item: DigestItem, language: str, math: Math, _: Translat
         status=item.summary_status if item.summary_status in STATES else "",
         status_word=plain(phrases.status(item, _)),
         reasons=tuple(plain(phrases.reason(reason, _)) for reason in item.reasons),
-        provenance=plain(phrases.provenance(item.summary, _)) if item.summary else "",
+        provenance=_provenance(item.summary, _) if item.summary else Markup(),
     )
 
 
@@ -182,12 +197,23 @@ def _unless_same(text: str, other: str, math: Math) -> Markup:
     return Markup() if text == other or display(text) == display(other) else text_html(text, math)
 
 
-def _names(item: DigestItem, math: Math, _: Translator) -> Markup:
-    names = phrases.authors(item, _)
+def _names(names: list[str], math: Math) -> Markup:
     joined = ", ".join(names)
     if "$" not in joined and not may_have_tex(joined):
         return escape(plain(joined))
     return Markup(", ").join([text_html(name, math) for name in names])
+
+
+def _provenance(summary: Provenance, _: Translator) -> Markup:
+    """Return where a summary comes from, with its instant as the page writes instants."""
+    before, _whole, after = phrases.provenance(summary, _).rpartition(instant(summary.made_at))
+    return Markup(" ").join(part for part in (plain(before), _minute(summary.made_at), plain(after)) if part)
+
+
+def _minute(moment: datetime) -> Markup:
+    """Return an instant to the minute in UTC, for people and for programs."""
+    day, time = instant(moment)[:16].split("T")
+    return Markup('<time datetime="{0}T{1}Z">{0} {1} UTC</time>').format(day, time)
 
 
 def _notes(item: DigestItem, math: Math, _: Translator) -> tuple[tuple[str, Markup], ...]:
@@ -202,6 +228,11 @@ def _notes(item: DigestItem, math: Math, _: Translator) -> tuple[tuple[str, Mark
         ("DOI", link if doi else Markup()),
     )
     return tuple(note for note in notes if note[1])
+
+
+def _heading(title: str) -> Markup:
+    """Return a digest's title, the days in it kept on one line: browsers would break them after a hyphen."""
+    return Markup(DAY.sub(r'<span class="day">\g<0></span>', str(escape(title))))  # noqa: S704  (escaped)
 
 
 def _home(view: View) -> str:

@@ -4,61 +4,23 @@ Not part of the suite (its name is not a test's, and a machine need not have a b
 are in ``build/screenshots/``, for people to look at.
 """
 
-import asyncio
 import itertools
-import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-import uvicorn
 
-from app import sample
-from app.ingestion import Tools, ingest
-from app.main import create_app
-from app.worker import work_off
-from tests.api import at, eastern, ok, store
+from app.ingestion import Tools
+from tests.api import at
 from tests.browser.chromium import Tab, browser, find_chromium
-from tests.feeds import Item
-from tests.web.scene import put_channel, put_listing
+from tests.browser.scenes import NOW, busy_tools, fill, listening
+from tests.web.scene import put_digest, put_listing
 
+CHROMIUM = find_chromium()
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium fonts-noto-cjk"
+)
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "screenshots"
-NOW = eastern(date(2026, 1, 16), 9)
-THURSDAY = date(2026, 1, 15)
-
-HOSTILE = (
-    Item("2601.95001", title="A" * 300, abstract="One word of three hundred letters: " + "b" * 300 + ". It must wrap."),
-    Item(
-        "2601.95002",
-        title="Bounds of $" + " + ".join(f"\\frac{{x_{{{n}}}^{{2}}}}{{\\sqrt{{{n}}}}}" for n in range(2, 40)) + "$ and more",
-        abstract="We bound $$\\sum_{i=1}^{n} \\int_0^1 \\left( \\frac{a_i x^{i}}{1 + x} \\right) \\mathrm{d}x \\leq "
-        + "C \\cdot " * 20 + "1$$ for every $n$. It costs \\$5.",
-    ),
-    Item(
-        "2601.95003",
-        title="\u200fשלום עולם: מודלים של שפה\u202e \u202bgnp.exe",
-        abstract="بسم الله نموذج لغوي كبير. English follows.",
-    ),
-    Item(
-        "2601.95004",
-        title="<script>document.title='owned'</script><img src=x onerror=alert(1)>",
-        abstract="</style><script>document.title='owned'</script> javascript:alert(1) ]]> &lt;b&gt; "
-        "$\\href{javascript:alert(1)}{x}$",
-        creator="<b>Bobby</b> Tables, " + ", ".join(f"Author Number{n} With-A-Rather-Long-Name" for n in range(60)),
-    ),
-)  # fmt: skip
-
-CHINESE = {
-    "title": "小型语言模型的高效微调方法",
-    "abstract": "我们提出一种方法，在不增加参数量的情况下提升模型在 $n$ 个任务上的表现：其误差不超过 $\\frac{1}{n}$。"
-    * 4,
-    "tldr": "本文提出一种不增加参数量的高效微调方法，在多个任务上优于现有方法。",
-    "tldr_en": "We fine-tune small language models without more parameters.",
-}
 
 # What a page must be like, as questions to it: each answer should be empty. WIDTH is the screen's: on a phone, innerWidth
 # grows with a page that is too wide.
@@ -94,101 +56,67 @@ CONTRAST = """
   return [...found].slice(0, 8) })()
 """
 SMALL_TARGETS = """
-[...document.querySelectorAll('h3 a, .newest a, .row a, .pager a, .languages a, .home, summary, td.digest a, .branches a')]
+[...document.querySelectorAll('h3 a, .newest a, .row a, .pager a, .languages a, .home, summary, td.digest a, .branches a, '
+  + '.forms a, .summaries a, .links a, .back, .digest > header a')]
   .filter(one => one.getClientRects().length && one.getBoundingClientRect().height < 43.5)
   .slice(0, 5).map(one => one.outerHTML.slice(0, 120) + ' ' + one.getBoundingClientRect().height)
+"""
+# Paragraphs of three lines and more whose lines have more than 95 characters.
+LONG_LINES = """
+[...document.querySelectorAll('main p')].filter(one => {
+  const lines = Math.round(one.clientHeight / parseFloat(getComputedStyle(one).lineHeight));
+  return lines > 2 && one.textContent.length / lines > 95;
+}).slice(0, 5).map(one => one.outerHTML.slice(0, 120))
 """
 HEADINGS = "[...document.querySelectorAll('h1,h2,h3,h4')].map(one => Number(one.tagName[1]))"
 
 
-@dataclass(frozen=True)
-class Site:
-    """A service that listens, and two digests of it: one in English and one with hostile papers, in Chinese as well."""
-
-    url: str
-    digest: str
-    chinese: str
-
-
 @pytest.fixture
-def chromium() -> str:
-    """Where Chromium is; without it there is nothing to look with."""
-    return find_chromium() or pytest.skip("no Chromium on this machine: apt-get install chromium fonts-noto-cjk")
+async def tab(tmp_path: Path) -> AsyncIterator[Tab]:
+    """A browser's page."""
+    assert CHROMIUM
+    async with browser(CHROMIUM, tmp_path / "profile") as page:
+        yield page
 
 
-@pytest.fixture
-async def site(chromium: str, tools: Tools, database_url: str, tmp_path: Path) -> AsyncIterator[Site]:
-    """The bundled listing, read, summarised and composed, a day of hostile papers, and channels in every state."""
-    settings = tools.settings.model_copy(
-        update={"languages": ("en",), "categories": ("cs.CL", "stat.ML", "math.NA", "econ")}
-    )
-    tools = at(replace(tools, settings=settings), NOW)
-    for file in sample.files():
-        await ingest(tools, file.category, source=str(file.path), compose=False)
-    await store(tools, tmp_path, "cs.CL", THURSDAY, *HOSTILE)
-    await put_channel(
-        tools, "small-models", "Small language models, agents and everything else", "cs.CL", "stat.ML",
-        query='"language model" OR agents', authors=["Ada Sample"], exclude_words=["survey"], language="en",
-    )  # fmt: skip
-    await put_channel(tools, "hostile", "<script>alert(1)</script> \u202eevil " + "W" * 200, "math.NA")
-    await put_listing(
-        tools, NOW.date(), "failed", category="math.NA", reason="The server answered 503 Service Unavailable."
-    )
-    await put_listing(tools, NOW.date(), "stale", category="stat.ML", reason="40 of its 41 items were listed before.")
-    await put_listing(tools, date(2026, 1, 12), "empty", category="cs.CL")
-    await put_listing(tools, date(2026, 1, 8), "failed", category="cs.CL", reason="No connection.")
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(create_app(tools), log_config=None, lifespan="off", ws="none"))
-    serving = asyncio.create_task(server.serve([listening]))
-    try:
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-            [paper] = ok(await client.get("/v1/papers", params={"category": "cs.CL", "limit": 1}))["items"]
-            await client.put(f"/v1/papers/{paper['arxiv_id']}/summaries/zh", json=CHINESE)
-            ids = [
-                await _compose(client, channel="cs.CL", date=day) for day in ("2026-01-13", "2026-01-14", "2026-01-15")
-            ]
-            ids.append(await _compose(client, channel="stat.ML", date="2026-01-14"))
-            await _compose(client, channel="cs.CL", **{"from": "2026-01-13", "to": "2026-01-15"})
-            await work_off(tools, database_url)
-            await _compose(client, channel="cs.CL", date="2026-01-14")
-            chinese = await _compose(client, channel="cs.CL", date="2026-01-15", language="zh")
-        yield Site(url, ids[1], chinese)
-    finally:
-        server.should_exit = True
-        await serving
+async def test_a_busy_service_can_be_read(tab: Tab, tools: Tools, database_url: str, tmp_path: Path) -> None:
+    tools = busy_tools(tools)
+    async with listening(tools) as url:
+        digests = await fill(tools, database_url, tmp_path, url)
+        await check(tab, url, {
+            "home": "/",
+            "home-zh": "/?language=zh-Hans",
+            "channel": "/channels/cs.CL",
+            "channel-zh": "/channels/cs.CL?language=zh-Hans&month=2025-12",
+            "channel-rules": "/channels/small-models?language=de",
+            "channel-hostile": "/channels/hostile?month=2026-01",
+            "not-found": "/channels/nix",
+            **{name: path for name, path in digests.items() if not name.startswith("day")},
+        })  # fmt: skip
+        for name in ("digest", "digest-zh", "digest-hostile"):
+            await tab.open(url + digests[name], width=1280)
+            await tab.print(PICTURES / f"{name}.pdf")
 
 
-async def _compose(client: httpx.AsyncClient, **wanted: Any) -> str:
-    answer = await client.post("/v1/digests", json=wanted)
-    assert answer.status_code in (200, 201), answer.text
-    return str(answer.json()["id"])
+async def test_a_new_service_can_be_read(tab: Tab, tools: Tools) -> None:
+    tools = at(tools, NOW)
+    async with listening(tools) as url:
+        await check(tab, url, {"new-home": "/", "new-channel": "/channels/cs.CL?language=ja"})
+        await put_listing(tools, NOW.date(), papers=5)
+        await put_digest(tools, NOW.date())
+        await check(tab, url, {"one-home": "/?language=zh-Hans", "one-channel": "/channels/cs.CL?language=zh-Hant"})
 
 
-async def test_pages_can_be_read(chromium: str, site: Site, tmp_path: Path) -> None:
-    """Each page at each width, light and dark: all complaints together, so that one run shows them all."""
-    pages = {
-        "home": "/",
-        "home-zh": "/?language=zh-Hans",
-        "channel": "/channels/cs.CL",
-        "channel-rules": "/channels/small-models?language=de",
-        "channel-hostile": "/channels/hostile?month=2026-01",
-        "not-found": "/channels/nix",
-        "digest": f"/v1/digests/{site.digest}.html",
-        "digest-hostile": f"/v1/digests/{site.chinese}.html",
-    }
+async def check(tab: Tab, url: str, pages: dict[str, str]) -> None:
+    """Look at each page at each width, light and dark: all complaints together, so that one run shows them all."""
     wrong: list[str] = []
-    async with browser(chromium, tmp_path / "profile") as tab:
-        for name, path in pages.items():
-            for width in (320, 390, 1280):
-                for dark in (False, True):
-                    if width == 320 and dark:
-                        continue
-                    await tab.open(site.url + path, width=width, dark=dark)
-                    where = f"{name}-{width}-{'dark' if dark else 'light'}"
-                    wrong += [f"{where}: {complaint}" for complaint in await complaints(tab, site.url + path, width)]
-                    if width != 320:
-                        await tab.screenshot(PICTURES / f"{where}.png")
+    for name, path in pages.items():
+        for width, dark in ((320, False), (390, False), (390, True), (1280, False), (1280, True)):
+            await tab.open(url + path, width=width, dark=dark)
+            where = f"{name}-{width}-{'dark' if dark else 'light'}"
+            wrong += [f"{where}: {complaint}" for complaint in await complaints(tab, url + path, width)]
+            if width != 320:
+                await tab.screenshot(PICTURES / f"{where}.png")
     assert not wrong, "\n".join(wrong)
 
 
@@ -196,8 +124,14 @@ async def complaints(tab: Tab, url: str, width: int) -> list[str]:
     """What is wrong with the page that is open."""
     found = [f"said {one}" for one in tab.complaints if "favicon" not in one and "404 (Not Found)" not in one]
     found += [f"asked for {one}" for one in tab.asked if one != url and not one.endswith("/favicon.ico")]
-    questions = {"sticks out by": OVERFLOW, "outside": OUTSIDE, "raw TeX": TEX, "contrast": CONTRAST}
-    if width < 600 and "/v1/digests/" not in url:
+    questions = {
+        "sticks out by": OVERFLOW,
+        "outside": OUTSIDE,
+        "raw TeX": TEX,
+        "contrast": CONTRAST,
+        "long lines": LONG_LINES,
+    }
+    if width < 600:
         questions["small target"] = SMALL_TARGETS
     for word, question in questions.items():
         if answer := await tab.ask(question.replace("WIDTH", str(width))):

@@ -94,6 +94,12 @@ class Tab:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
+    async def print(self, path: Path) -> None:
+        """Save the page as a PDF file, as it would come out on A4 paper."""
+        printed = await self.send("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, displayHeaderFooter=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(printed["data"]))
+
 
 @asynccontextmanager
 async def browser(program: str, folder: Path) -> AsyncIterator[Tab]:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,11 +37,11 @@ from tests.render.rendering import render
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1", "h2", "h3", "h4", "p", "a"),
     *("time", "dl", "div", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td", "article", "ul", "li", "span"),
-    *("bdi", "code", "small", "nav", "link", "math", *CONTAINERS, *TOKENS),
+    *("bdi", "code", "small", "nav", "link", "details", "summary", "math", *CONTAINERS, *TOKENS),
 }
 
 
-FRAGMENT_TAGS = {"p", "a", "strong", "em", "small", "code", "math", *CONTAINERS, *TOKENS}
+FRAGMENT_TAGS = {"p", "a", "strong", "em", "small", "time", "code", "math", *CONTAINERS, *TOKENS}
 TABLE_TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "h2", "h3"}
 
 NASTY = [
@@ -138,7 +138,10 @@ def test_the_receipt_is_there() -> None:
         "失败": "1",
         "缺失": "2",
     }
-    assert said(root, "//header//p") == ["2031年3月4日 · 修订版 2", "缺失：3103.00004, 3103.00005"]
+    assert said(root, "//header//p") == [
+        "2031年3月4日 · 修订版 2 · 2031-03-05 06:07 UTC",
+        "缺失：3103.00004, 3103.00005",
+    ]
     assert said(page(UNTRANSLATED), "//header//p[@class='note']") == ["摘要句直接取自原文、沒有譯文的論文數：1"]
 
 
@@ -166,7 +169,7 @@ def test_the_details_hold_everything() -> None:
         *("个梦数羊：一种困倦的方法", "Dreams | A [Sleepy] Approach to p < 0.05 & *Rest*", "成本从 $20 降到 $10。"),
         *("We count sheep in", "数羊是一个经典问题。", "<script>alert('baa')</script> changes nothing"),
         *("Ada Meadow (Institute of Sleep; Night School)", "杨小绵, 其他作者人数：12", "cs.CL", "cs.AI", "新论文"),
-        *("摘要模型：example.org / invented-7b · 提示词 v3 · 论文版本 1 · 词元 1234 · 2031-03-05T06:07:08Z"),
+        *("摘要模型：example.org / invented-7b · 提示词 v3 · 论文版本 1 · 词元 1234 · 2031-03-05 06:07 UTC"),
     ):
         assert part in text
     assert article.xpath(".//p[@class='meta links']/a/@href") == [COUNTING.links.abs, COUNTING.links.pdf]
@@ -199,6 +202,42 @@ def test_what_reads_the_same_is_not_said_twice() -> None:
 def test_names_do_not_meet_each_others_dollars() -> None:
     authors = (ItemAuthor("A. \\'Elan", ("$5 Club",)), ItemAuthor("B$"))
     assert "A. Élan ($5 Club), B$" in page(document(item(authors=authors))).text_content()
+
+
+def test_a_long_list_of_authors_is_folded_on_the_page_alone() -> None:
+    """Sixty names would push the summary off a phone's screen; a feed's reader may not know how to unfold them."""
+    names = [f"Author {number}" for number in range(60)]
+    paper = item(authors=tuple(ItemAuthor(name) for name in names), authors_omitted=5)
+    article = page(document(paper)).xpath("//article")[0]
+    assert said(article, "./p[@class='meta']")[0] == f"Authors: {', '.join(names[:10])}"
+    assert said(article, "./details/summary") == ["and more authors: 55"]
+    assert said(article, "./details/bdi") == [f"{', '.join(names[10:])}, and more authors: 5"]
+    assert not page(document(item(authors=paper.authors[:14]))).xpath("//details")
+    fragment = assert_fragment(str(paper_html(paper, "en", Math.TEX)), FRAGMENT_TAGS)
+    assert f"Authors: {', '.join(names)}, and more authors: 5" in "".join(fragment.itertext())
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_instants_are_to_the_minute_and_readable_by_programs(stale: bool) -> None:
+    made_at = datetime(2031, 3, 5, 1, 2, 3, 456789, tzinfo=timezone(-timedelta(hours=5)))
+    paper = item(summary=by_model(made_at=made_at, stale=stale))
+    root = page(document(paper, created_at=made_at))
+    assert root.xpath("//time/@datetime") == ["2031-03-05T06:02Z"] * 2
+    assert said(root, "//time") == ["2031-03-05 06:02 UTC"] * 2
+    assert ("2031-03-05 06:02 UTC · out of date" in said(root, "//article")[0]) == stale
+    assert "456789" not in root.text_content()
+
+
+def test_a_day_in_a_heading_is_not_broken() -> None:
+    root = page(document(title="A & <b>, 2031-03-04 – 2031-03-05"))
+    assert said(root, "//h1") == ["A & <b>, 2031-03-04 – 2031-03-05"]
+    assert said(root, "//h1/span[@class='day']") == ["2031-03-04", "2031-03-05"]
+
+
+def test_only_a_page_with_translated_abstracts_is_wide() -> None:
+    assert page(ALL_FIELDS).xpath("//body/@class") == ["digest wide"]
+    assert page(EXTRACTIVE).xpath("//body/@class") == ["digest"]
+    assert page(EMPTY).xpath("//body/@class") == ["digest"]
 
 
 def test_the_reason_of_a_failure_is_shown_as_it_is() -> None:

@@ -46,7 +46,9 @@ class ChannelRules(In):
         default=ALL_TYPES, min_length=1, description="Which announcements it takes"
     )
     query: Query | None = Field(default=None, description="What a paper must match, unless one of `authors` wrote it")
-    authors: list[Name] = Field(default=[], max_length=200, description="Whose papers it takes; with a query, besides what that finds")
+    authors: list[Name] = Field(
+        default=[], max_length=200, description="Whose papers it takes; with a query, besides what that finds"
+    )
     exclude_words: list[Name] = Field(
         default=[], max_length=200, description="Words and phrases whose papers are left out, whatever else they match"
     )

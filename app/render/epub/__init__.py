@@ -113,7 +113,7 @@ def _chapters(document: DigestDocument, common: dict[str, Any]) -> list[Chapter]
         table = _write("summaries.xhtml.j2", common | {"papers": papers})
         chapters.append(Chapter("summaries.xhtml", _("Summaries"), table))
     for file in files:
-        label = f"{_('Details')} {file[0].number}–{file[-1].number}" if len(files) > 1 else _("Details")
+        label = _("Details") + f" {file[0].number}–{file[-1].number}" if len(files) > 1 else _("Details")
         content = _write("papers.xhtml.j2", common | {"papers": file, "label": label})
         chapters.append(Chapter(file[0].file, label, content, file))
     return chapters

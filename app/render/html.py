@@ -206,14 +206,14 @@ def _names(names: list[str], math: Math) -> Markup:
 
 def _provenance(summary: Provenance, _: Translator) -> Markup:
     """Return where a summary comes from, with its instant as the page writes instants."""
-    before, _whole, after = phrases.provenance(summary, _).rpartition(instant(summary.made_at))
-    return Markup(" ").join(part for part in (plain(before), _minute(summary.made_at), plain(after)) if part)
+    made_at = phrases.minute(summary.made_at)
+    parts = phrases.provenance(summary, _)
+    return Markup(" · ").join([_minute(summary.made_at) if part == made_at else plain(part) for part in parts])
 
 
 def _minute(moment: datetime) -> Markup:
     """Return an instant to the minute in UTC, for people and for programs."""
-    day, time = instant(moment)[:16].split("T")
-    return Markup('<time datetime="{0}T{1}Z">{0} {1} UTC</time>').format(day, time)
+    return Markup('<time datetime="{}Z">{}</time>').format(instant(moment)[:16], phrases.minute(moment))
 
 
 def _notes(item: DigestItem, math: Math, _: Translator) -> tuple[tuple[str, Markup], ...]:

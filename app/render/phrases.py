@@ -3,6 +3,8 @@
 Numbers always follow their label (``announced 105``), so that no language needs plural forms.
 """
 
+from datetime import datetime
+
 from app.render.document import DigestDocument, DigestItem, Provenance, Reason, ReasonKind
 from app.render.i18n import Translator, written_day, written_period
 from app.render.text import instant
@@ -74,7 +76,10 @@ def incomplete_line(document: DigestDocument, _: Translator) -> str:
         "failed": _("failed"),
     }
     listings = [
-        f"{one.category} {written_day(one.announced_on, document.language)} ({states.get(one.state, one.state)})"
+        _("{listing} ({state})").format(
+            listing=f"{one.category} {written_day(one.announced_on, document.language)}",
+            state=states.get(one.state, one.state),
+        )
         for one in document.receipt.incomplete
     ]
     return labelled(_, _("listings not read whole"), ", ".join(listings)) if listings else ""
@@ -143,8 +148,17 @@ def reason(why: Reason, _: Translator) -> str:
     return sentence.format(value=why.value)
 
 
-def provenance(summary: Provenance, _: Translator) -> str:
-    """Return where a summary comes from: maker, prompt, paper version, tokens, instant, and whether it is stale."""
+def minute(moment: datetime) -> str:
+    """Return an instant to the minute, in UTC and with its name, as people read it."""
+    day, time = instant(moment)[:16].split("T")
+    return f"{day} {time} UTC"
+
+
+def provenance(summary: Provenance, _: Translator) -> list[str]:
+    """Return where a summary comes from: maker, prompt, paper version, tokens, instant, and whether it is stale.
+
+    The parts are not joined, so that a page can mark the instant (``minute(summary.made_at)``).
+    """
     origin = {
         "llm": _("Summarised by"),
         "extractive": _("Sentence taken from the abstract"),
@@ -159,7 +173,7 @@ def provenance(summary: Provenance, _: Translator) -> str:
         parts.append(_("paper version") + f" {summary.paper_version}")
     if summary.tokens is not None:
         parts.append(_("tokens") + f" {summary.tokens}")
-    parts.append(instant(summary.made_at))
+    parts.append(minute(summary.made_at))
     if summary.stale:
         parts.append(_("out of date: made from an earlier text of the paper"))
-    return " · ".join(parts)
+    return parts

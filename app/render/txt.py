@@ -81,7 +81,7 @@ def _details(number: int, item: DigestItem, show: Show, _: Translator) -> str:
     texts = [title, show(item.tldr_en), show(item.translated_abstract), abstract]
     first, *others = [wrap(text) if text and text not in said else "" for text in texts]
     origin = [phrases.reason(reason, _) for reason in item.reasons]
-    origin += [phrases.provenance(item.summary, _)] if item.summary else []
+    origin += [" · ".join(phrases.provenance(item.summary, _))] if item.summary else []
     small = wrap(f"({_tidy(' · '.join(origin))})") if origin else ""
     return "\n\n".join([part for part in (heading, first, lines, *others, small) if part])
 

@@ -91,7 +91,7 @@ def paper(item: DigestItem, number: int, _: Translator, *, file: str, language: 
         is_cut=item.abstract_is_cut and bool(abstract),
         withdrawn=item.withdrawn,
         facts=tuple(fact for fact in _facts(item, _) if fact.said or any(fact.texts)),
-        provenance=plain(phrases.provenance(item.summary, _)) if item.summary else "",
+        provenance=plain(" · ".join(phrases.provenance(item.summary, _))) if item.summary else "",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -179,8 +179,21 @@ async def _own_channel(session: AsyncSession, slug: str) -> Channel:
             f"{found.slug} is arXiv's own channel and stays as it is; create one of your own with its categories."
         )
     # Two that change it at once do so one after the other, each on what the other left.
-    locked = select(Channel).where(Channel.slug == found.slug).with_for_update()
-    return (await session.scalars(locked.execution_options(populate_existing=True))).one()
+    locked = select(Channel).where(Channel.slug == found.slug).with_for_update(key_share=True)
+    return await _still_there(session, locked, slug)
+
+
+async def lock_channel(session: AsyncSession, slug: str) -> Channel:
+    """A channel as it is now, which nobody deletes before this transaction has ended; ``NotFound``."""
+    locked = select(Channel).where(Channel.slug == slug).with_for_update(read=True, key_share=True)
+    return await _still_there(session, locked, slug)
+
+
+async def _still_there(session: AsyncSession, query: Select[Channel], slug: str) -> Channel:
+    channel = await session.scalar(query.execution_options(populate_existing=True))
+    if channel is None:
+        raise NotFound(f"The channel {slug[:80]!r} has just been deleted.")
+    return channel
 
 
 async def find_channel(session: AsyncSession, slug: str) -> Channel | None:

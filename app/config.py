@@ -195,6 +195,10 @@ class Settings(BaseSettings):
             )
         return self
 
+    def address(self, asked: str) -> str:
+        """Where readers reach the service, without a slash at the end: as it is set, or as a request was addressed."""
+        return (self.public_url or asked).rstrip("/")
+
     def feed_url(self, category: str) -> str:
         """The address of a category's listing.
 

@@ -202,9 +202,11 @@ async def compose(
                 today=None,
             )
         if now:
-            composed: Composed | Draft = await digests.compose(session, wanted, tools.summariser)
+            composed: Composed | Draft = await digests.compose(session, wanted, tools.summariser, is_there=True)
         else:
-            composed = await digests.compose_if_ready(session, wanted, tools.summariser, clock)
+            composed = await digests.compose_if_ready(
+                session, wanted, tools.summariser, clock, is_there=digest_id is not None
+            )
     if isinstance(composed, Draft):
         return {
             "digest_id": composed.digest_id,

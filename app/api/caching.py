@@ -34,15 +34,16 @@ def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
         known = [tag.strip().removeprefix("W/") for tag in tags.split(",")]
         fresh = "*" in known or headers["ETag"] in known
     else:
-        fresh = _is_since(request.headers.get("if-modified-since"), headers.get("Last-Modified"))
+        fresh = _is_same_date(request.headers.get("if-modified-since"), headers.get("Last-Modified"))
     return Response(status_code=304, headers=headers) if fresh else None
 
 
-def _is_since(asked: str | None, modified: str | None) -> bool:
+def _is_same_date(asked: str | None, modified: str | None) -> bool:
+    """Whether the date that a caller names is ours. A later one is no proof: what is newest may have been deleted since."""
     if asked is None or modified is None:
         return False
     try:
         moment = parsedate_to_datetime(asked)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) == parsedate_to_datetime(modified)
+    except (ValueError, OverflowError):
         return False
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) >= parsedate_to_datetime(modified)

@@ -120,7 +120,7 @@ async def diff(
     revision: Annotated[int, Path(ge=1, le=2**31 - 1)],
     session: SessionDep,
     against: Annotated[
-        int | None, Query(ge=0, le=2**31 - 1, description="An earlier one; 0 is nothing. Without it, the one before")
+        int | None, Query(ge=0, le=2**31 - 1, description="Another revision; 0 is nothing. Without it, the one before")
     ] = None,
 ) -> DigestDiffRead:
     """Papers that came, went, or are shown differently, and both receipts."""
@@ -131,7 +131,7 @@ async def diff(
 async def refresh(id: str, session: SessionDep, tools: ToolsDep) -> Response:
     """By the channel's present rules, with what there is now; a new revision is written if anything has changed."""
     wanted = await digests.wanted_again(session, id)
-    return as_json((await digests.compose(session, wanted, tools.summariser)).document)
+    return as_json((await digests.compose(session, wanted, tools.summariser, is_there=True)).document)
 
 
 @router.delete("/{id}", status_code=204, summary="Delete a digest")

@@ -75,7 +75,7 @@ async def get_feed(
     channel, heads, spoken = found.channel, found.heads, found.language or tools.settings.languages[0]
     base = base_url(request, tools)
     asked = [format, entries, spoken, shown, count, page, found.has_more, base, channel.title, channel.updated_at]
-    etag = etag_of("feed", channel.slug, *asked, *((head.digest_id, head.revision) for head in heads))
+    etag = etag_of("feed", channel.slug, *asked, *((head.digest_id, head.revision, head.created_at) for head in heads))
     modified_at = max([channel.updated_at, *(head.created_at for head in heads)])
     headers = cached_headers(etag, modified_at, max_age=MAX_AGE)
     if (unchanged := not_modified(request, headers)) is not None:

@@ -1,6 +1,7 @@
 """Kinds of fields that several requests have, with the rules for what they may hold."""
 
 import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Any
 
@@ -18,6 +19,13 @@ def _no_control_characters(value: str) -> str:
     return value
 
 
+def _visible(value: str) -> str:
+    # What is left out are blanks (Z), and controls, format and unassigned characters (C).
+    if value and all(unicodedata.category(character)[0] in "CZ" for character in value):
+        raise ValueError("nothing in it can be seen; give a text that can be read")
+    return value
+
+
 def _only_a_day(value: Any) -> Any:
     # Left alone, pydantic reads numbers as seconds since 1970 and cuts the time off an instant.
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
@@ -31,7 +39,9 @@ def _only_a_day(value: Any) -> Any:
 Language = Annotated[
     str, AfterValidator(check_language), Field(max_length=20, description="BCP 47, such as `zh`, `en` or `zh-Hant`")
 ]
-Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control_characters)]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control_characters), AfterValidator(_visible)
+]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
 Query = Annotated[
     str,

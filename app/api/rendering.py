@@ -44,7 +44,7 @@ EVERY_FORMAT: dict[int | str, dict[str, Any]] = {
 
 def base_url(request: Request, tools: Tools) -> str:
     """Where readers reach the service: as it is set, or as this request was addressed."""
-    return (tools.settings.public_url or str(request.base_url)).rstrip("/")
+    return tools.settings.address(str(request.base_url))
 
 
 def accepted(request: Request) -> str:
@@ -79,8 +79,9 @@ async def serve(
 ) -> Response:
     """A revision in a format, or 304 if the caller has it. Raises ``InvalidInput`` for an unknown format, style or math."""
     form = rendering(format, style, math)
-    base = base_url(request, tools)
-    etag = etag_of(head.digest_id, head.revision, format, style, form.math, base)
+    base = base_url(request, tools) if form.format.has_addresses else None
+    # A digest that was deleted and made again has the same number and revision, but not the same moment.
+    etag = etag_of(head.digest_id, head.revision, head.created_at, format, style, form.math, base)
     headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
     if (unchanged := not_modified(request, headers)) is not None:
         return unchanged

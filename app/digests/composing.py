@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import archive_record, summaries
 from app.arxiv import ids
-from app.channels import RULES, TRANSLATED, Rules, get_channel, rules_of
+from app.channels import RULES, TRANSLATED, Rules, lock_channel, rules_of
 from app.digests.ledger import Page, turn_page
 from app.digests.selecting import Pick, Selection, in_order, select_announced, select_found, select_papers
 from app.digests.stored import RECEIPT, build_document
 from app.digests.wanted import QUESTION, Clock, Wanted
 from app.digests.writing import newest_revision, shown_papers, write_revision
-from app.models import Digest, DigestKind, Order, PaperEntry, SummaryOrigin, SummaryStatus
+from app.errors import NotFound
+from app.models import Channel, Digest, DigestKind, Order, PaperEntry, SummaryOrigin, SummaryStatus
 from app.render import document
 from app.render.document import DigestDocument, Receipt
 from app.summaries import Current, Maker
@@ -51,24 +52,28 @@ class _Content:
     receipt: Receipt
 
 
-async def compose(session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock | None = None) -> Composed:
+async def compose(
+    session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock | None = None, *, is_there: bool = False
+) -> Composed:
     """Create a digest, or bring it up to date, by the channel's present rules; the summaries that it lacks are asked for.
 
-    Without a ``clock`` a period that nobody has read is composed all the same, and says so. Raises ``UnknownPapers`` or
-    ``ListingNotRead``; nothing is stored then.
+    Without a ``clock`` a period that nobody has read is composed all the same, and says so. ``is_there``: only if it exists,
+    otherwise ``NotFound``. Raises ``UnknownPapers`` or ``ListingNotRead``; nothing is stored then.
     """
-    content = await _content(session, wanted, summariser, clock, is_automatic=False)
+    content = await _content(session, wanted, summariser, clock, is_automatic=False, is_there=is_there)
     return await _write(session, content)
 
 
-async def compose_if_ready(session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock) -> Composed | Draft:
+async def compose_if_ready(
+    session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock, *, is_there: bool = False
+) -> Composed | Draft:
     """The same when nobody asks, by the rules that the digest was asked for with: it is written if nothing is waited for any
     more, or if it is due and there is none yet, or not with these papers and listings.
 
     So a backlog that clears makes one new revision, not one for each summary. Otherwise what it waits for is noted, and the
     last summary that comes has it composed again.
     """
-    content = await _content(session, wanted, summariser, None, is_automatic=True)
+    content = await _content(session, wanted, summariser, None, is_automatic=True, is_there=is_there)
     digest, receipt = content.digest, content.receipt
     written = await newest_revision(session, digest)
     making = await summaries.in_the_making(session, digest.waiting_for, digest.language)
@@ -94,12 +99,24 @@ async def still_waits(session: AsyncSession, digest_id: str) -> int:
 
 
 async def _content(
-    session: AsyncSession, wanted: Wanted, summariser: Maker, clock: Clock | None, *, is_automatic: bool
+    session: AsyncSession,
+    wanted: Wanted,
+    summariser: Maker,
+    clock: Clock | None,
+    *,
+    is_automatic: bool,
+    is_there: bool,
 ) -> _Content:
     await summaries.hold_still(session)
-    before = await session.get(Digest, wanted.id, populate_existing=True)
-    kind = DigestKind(before.kind) if before is not None else wanted.kind
-    rules = await _rules(session, wanted, before if is_automatic else None)
+    # The channel is locked before its digest, as those do who change or delete a channel.
+    channel = await lock_channel(session, wanted.channel) if wanted.channel is not None else None
+    before = await _find_locked(session, wanted.id)
+    if before is None and is_there:
+        raise NotFound(f"There is no digest {wanted.id!r} any more.")
+    # A channel's schedule may have made its own what was a roll-up before; the other way round it stays the channel's.
+    is_rollup = before is None or before.kind == DigestKind.ROLLUP
+    kind = wanted.kind if before is None or is_rollup else DigestKind(before.kind)
+    rules = _rules(channel, before if is_automatic else None)
     selection = await _select(session, wanted, rules, clock, before if is_automatic else None)
     digest = await _digest_row(session, wanted, kind, selection.title, rules)
     if rules is not None and kind == DigestKind.CHANNEL and not rules.repeats:
@@ -121,13 +138,18 @@ async def _content(
     return _Content(digest, items, _receipt(selection, page, items, has_own_words="tldr" in translate))
 
 
-async def _rules(session: AsyncSession, wanted: Wanted, before: Digest | None) -> Rules | None:
+def _rules(channel: Channel | None, before: Digest | None) -> Rules | None:
     """A channel's rules: those that an existing digest was asked for with, if nobody asks now."""
-    if wanted.channel is None:
+    if channel is None:
         return None
     if before is not None and before.definition is not None:
         return RULES.validate_python(before.definition)
-    return rules_of(await get_channel(session, wanted.channel))
+    return rules_of(channel)
+
+
+async def _find_locked(session: AsyncSession, digest_id: str) -> Digest | None:
+    locked = select(Digest).where(Digest.id == digest_id).with_for_update()
+    return await session.scalar(locked.execution_options(populate_existing=True))
 
 
 async def _select(
@@ -144,24 +166,22 @@ async def _digest_row(
     session: AsyncSession, wanted: Wanted, kind: DigestKind, title: str, rules: Rules | None
 ) -> Digest:
     """The digest's row, locked, so that two that compose it write one revision after the other."""
-    await session.execute(
-        pg_insert(Digest)
-        .values(
-            id=wanted.id,
-            kind=kind,
-            channel=wanted.channel,
-            title=title,
-            period_from=wanted.from_,
-            period_to=wanted.to,
-            language=wanted.language,
-            paper_ids=list(wanted.paper_ids) if wanted.paper_ids is not None else None,
-            query=QUESTION.dump_python(wanted.question, mode="json") if wanted.question else None,
-            revision=0,
-        )
-        .on_conflict_do_nothing()
+    row = pg_insert(Digest).values(
+        id=wanted.id,
+        kind=kind,
+        channel=wanted.channel,
+        title=title,
+        period_from=wanted.from_,
+        period_to=wanted.to,
+        language=wanted.language,
+        paper_ids=list(wanted.paper_ids) if wanted.paper_ids is not None else None,
+        query=QUESTION.dump_python(wanted.question, mode="json") if wanted.question else None,
+        revision=0,
     )
-    locked = select(Digest).where(Digest.id == wanted.id).with_for_update()
-    digest = (await session.scalars(locked.execution_options(populate_existing=True))).one()
+    # One statement inserts or locks: between two, somebody might delete it.
+    upsert = row.on_conflict_do_update(index_elements=[Digest.id], set_={"kind": row.excluded.kind})
+    options = {"populate_existing": True}
+    digest = (await session.scalars(upsert.returning(Digest), execution_options=options)).one()
     digest.definition = RULES.dump_python(rules, mode="json") if rules else None
     return digest
 

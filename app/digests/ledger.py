@@ -46,7 +46,11 @@ async def turn_page(session: AsyncSession, wanted: Wanted, rules: Rules, picks: 
     )
     candidates = {pick.paper.arxiv_id: pick for pick in [*carried, *fresh]}
     order = [
-        *(one for one in candidates if one in mine),
+        *(
+            one.paper.arxiv_id
+            for one in in_order(list(candidates.values()), rules.order_by)
+            if one.paper.arxiv_id in mine
+        ),
         *(pick.paper.arxiv_id for pick in carried),
         *(pick.paper.arxiv_id for pick in in_order(fresh, rules.order_by)),
     ]

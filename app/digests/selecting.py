@@ -1,5 +1,6 @@
 """Which papers a digest is about, and why each of them: what was announced, matched against the channel's rules."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -140,11 +141,16 @@ async def pick(
     """Those of the papers that a channel's rules let through, with why; a query looks into translations, too."""
     translations = await search.find_translations(session, stored) if rules.query else {}
     query = search.parse(rules.query) if rules.query else None
-    found = (
-        _pick(rules, query, paper, announced[arxiv_id], translations.get(arxiv_id))
-        for arxiv_id, paper in stored.items()
-    )
-    return [one for one in found if one is not None]
+
+    def picked() -> list[Pick]:
+        found = (
+            _pick(rules, query, paper, announced[arxiv_id], translations.get(arxiv_id))
+            for arxiv_id, paper in stored.items()
+        )
+        return [one for one in found if one is not None]
+
+    # Hundreds of words against thousands of papers take seconds, in which others shall have their turn.
+    return await asyncio.to_thread(picked)
 
 
 def _pick(

@@ -1,12 +1,13 @@
 """Digests that are written: reading revisions back, finding, listing, comparing and deleting them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, delete, func, or_, select, text, true, tuple_
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
@@ -87,32 +88,54 @@ async def get_digest(session: AsyncSession, digest_id: str, revision: int | None
     return found
 
 
+_ITEMS = (
+    select(
+        func.coalesce(
+            func.jsonb_agg(
+                aggregate_order_by(
+                    DigestItem.content.op("||")(
+                        func.jsonb_build_object(
+                            "added_at", func.coalesce(DigestItem.added_at, DigestRevision.created_at),
+                            "changed_at", func.coalesce(DigestItem.changed_at, DigestRevision.created_at),
+                        )
+                    ),
+                    DigestItem.position,
+                )
+            ),
+            text("'[]'::jsonb"),
+            type_=JSONB,
+        )
+    )
+    .where(DigestItem.digest_id == DigestRevision.digest_id, DigestItem.revision == DigestRevision.revision)
+    .correlate(DigestRevision)
+    .scalar_subquery()
+)  # fmt: skip
+
+
 async def get_digests(session: AsyncSession, heads: Sequence[Head]) -> list[DigestDocument]:
-    """These revisions whole, in this order: two statements, however many they are."""
+    """These revisions whole, in this order. ``NotFound`` if one was deleted meanwhile.
+
+    One statement, however many they are, so that all of a digest is of one moment.
+    """
     if not heads:
         return []
     keys = [(head.digest_id, head.revision) for head in heads]
-    heading = select(Digest, DigestRevision).join(DigestRevision, DigestRevision.digest_id == Digest.id)
     rows = await session.execute(
-        heading.where(tuple_(DigestRevision.digest_id, DigestRevision.revision).in_(keys)),
+        select(Digest, DigestRevision, _ITEMS)
+        .join(DigestRevision, DigestRevision.digest_id == Digest.id)
+        .where(tuple_(DigestRevision.digest_id, DigestRevision.revision).in_(keys)),
         execution_options={"populate_existing": True},
     )
-    found = {(digest.id, revision.revision): (digest, revision) for digest, revision in rows}
-    contents = (
-        select(
-            DigestItem.digest_id, DigestItem.revision, DigestItem.content, DigestItem.added_at, DigestItem.changed_at
+    found = {
+        (digest.id, revision.revision): build_document(
+            digest, revision, RECEIPT.validate_python(revision.receipt), [ITEM.validate_python(item) for item in items]
         )
-        .where(tuple_(DigestItem.digest_id, DigestItem.revision).in_(keys))
-        .order_by(DigestItem.digest_id, DigestItem.revision, DigestItem.position)
-    )
-    items: dict[tuple[str, int], list[document.DigestItem]] = {key: [] for key in keys}
-    for digest_id, number, content, added_at, changed_at in await session.execute(contents):
-        written_at = found[digest_id, number][1].created_at
-        item = ITEM.validate_python(content)
-        items[digest_id, number].append(
-            replace(item, added_at=added_at or written_at, changed_at=changed_at or written_at)
-        )
-    return [build_document(*found[key], RECEIPT.validate_python(found[key][1].receipt), items[key]) for key in keys]
+        for digest, revision, items in rows
+    }
+    for digest_id, number in keys:
+        if (digest_id, number) not in found:
+            raise await _not_found(session, digest_id, number)
+    return [found[key] for key in keys]
 
 
 @dataclass(frozen=True, slots=True)

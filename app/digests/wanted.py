@@ -21,6 +21,9 @@ from app.models import Channel, Digest, DigestKind, Order
 MAX_PAPERS = 5_000
 """Papers that one ad hoc digest may name, or find."""
 
+MAX_DAYS = 366
+"""Days that a roll-up may cover."""
+
 FIRST_DAY = date(1991, 1, 1)
 """No listing is older (arXiv began in August 1991), and calendars cannot reckon back from the year 1."""
 
@@ -110,6 +113,8 @@ async def channel_digest(
     assert from_ is not None
     assert to is not None
     papers.check_period(from_, to)
+    if (to - from_).days >= MAX_DAYS:
+        raise InvalidInput(f"A digest covers {MAX_DAYS} days at most; make one for each year.")
     if today is not None and to > today:
         raise InvalidInput(
             f"The channel's period is {from_} to {to}, which lies in the future: today's batch date (US Eastern) is {today}."

@@ -17,6 +17,7 @@ class Format:
 
     ``styles`` holds other renderers of the same format under the names that ``?style=`` takes; ``math`` the ways in which it
     can show formulas, the usual one first (none: texts are given as they are). ``download``: a browser is to save it.
+    ``has_addresses``: it links to the service, so that its bytes depend on where that is reached.
     """
 
     media_type: str
@@ -25,15 +26,18 @@ class Format:
     styles: Mapping[str, Renderer] = field(default_factory=dict)
     math: tuple[Math, ...] = ()
     download: bool = False
+    has_addresses: bool = False
 
 
 FORMATS: dict[str, Format] = {
     "md": Format("text/markdown", "md", markdown.render, {"classic": classic.render}, (Math.TEX, Math.UNICODE)),
-    "html": Format("text/html", "html", html.render, {}, (Math.MATHML, Math.TEX, Math.UNICODE)),
+    "html": Format("text/html", "html", html.render, {}, (Math.MATHML, Math.TEX, Math.UNICODE), has_addresses=True),
     "json": Format("application/json", "json", json.render),
     "txt": Format("text/plain", "txt", txt.render, {}, (Math.UNICODE, Math.TEX)),
-    "rss": Format("application/rss+xml", "rss", feeds.render_rss, {"classic": classic_rss.render}, feeds.MATH),
-    "atom": Format("application/atom+xml", "atom", feeds.render_atom, {}, feeds.MATH),
+    "rss": Format(
+        "application/rss+xml", "rss", feeds.render_rss, {"classic": classic_rss.render}, feeds.MATH, has_addresses=True
+    ),
+    "atom": Format("application/atom+xml", "atom", feeds.render_atom, {}, feeds.MATH, has_addresses=True),
     "csv": Format("text/csv", "csv", csv.render, download=True),
     "bib": Format("application/x-bibtex", "bib", bib.render, download=True),
     "ris": Format(

@@ -8,7 +8,7 @@ there is an index of folded words. Papers are looked at newest first, so that a 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -176,13 +176,9 @@ def _between(wanted: Between) -> ColumnElement[bool]:
         conditions += [Paper.first_announced_on >= wanted.from_] if wanted.from_ else []
         conditions += [Paper.first_announced_on <= wanted.to] if wanted.to else []
     else:
-        conditions += [Paper.submitted_at >= _midnight(wanted.from_)] if wanted.from_ else []
-        conditions += [Paper.submitted_at < _midnight(wanted.to) + timedelta(days=1)] if wanted.to else []
+        conditions += [Paper.submitted_at >= datetime.combine(wanted.from_, time.min, UTC)] if wanted.from_ else []
+        conditions += [Paper.submitted_at <= datetime.combine(wanted.to, time.max, UTC)] if wanted.to else []
     return and_(True, *conditions)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 def _has_words(term: Word | Phrase) -> ColumnElement[bool] | None:

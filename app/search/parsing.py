@@ -1,6 +1,7 @@
 """From the text in a search box to the tree of ``app.search.syntax``. The language is described in docs/search.md."""
 
 import re
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from app.arxiv import ids, taxonomy
@@ -61,6 +62,7 @@ def parse(text: str) -> Query:
     return query
 
 
+@lru_cache(maxsize=4_096)  # a channel's excluded words are held against each of its papers
 def as_term(text: str) -> Term | None:
     """A text that is words and nothing else, such as a word or phrase that a channel excludes; None if it has none.
 

@@ -30,7 +30,14 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII).fullmatch
 _OLDEST_YEAR = 1991  # arXiv's first
 
 
-def get_reader(request: Request, language: Annotated[str | None, Query()] = None) -> Reader:
+def get_tools(request: Request) -> Tools:
+    """The tools that the application was opened with."""
+    return cast(Tools, request.app.state.tools)
+
+
+def get_reader(
+    request: Request, tools: Annotated[Tools, Depends(get_tools)], language: Annotated[str | None, Query()] = None
+) -> Reader:
     """In which language the page speaks, and where the service is mounted."""
     chosen = languages.choose(language, request.headers.get("accept-language"))
     return Reader(
@@ -38,13 +45,8 @@ def get_reader(request: Request, language: Annotated[str | None, Query()] = None
         is_chosen=bool(language),
         root=request.scope.get("root_path", "").rstrip("/"),
         path=request.url.path.removeprefix(request.scope.get("root_path", "")),
-        base_url=str(request.base_url).rstrip("/"),
+        base_url=tools.settings.address(str(request.base_url)),
     )
-
-
-def get_tools(request: Request) -> Tools:
-    """The tools that the application was opened with."""
-    return cast(Tools, request.app.state.tools)
 
 
 async def get_session(tools: Annotated[Tools, Depends(get_tools)]) -> AsyncIterator[AsyncSession]:

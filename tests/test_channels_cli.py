@@ -25,7 +25,7 @@ BEFORE, LAST = calendar.batch_days(TODAY - timedelta(days=10), TODAY - timedelta
 RULES = [
     *("--category", "cs.CL", "--category", "cs.NA", "--type", "new", "--type", "cross", "--query", "agents -survey"),
     *("--author", "Ada Sample", "--exclude-word", "it is fast", "--exclude-category", "math.CO", "--language", "de"),
-    *("--translate", "abstract", "--order", "relevance", "--limit", "7", "--repeats"),
+    *("--translate", "abstract", "--order", "relevance", "--limit", "7"),
 ]
 FIELDS = {
     "categories": ["cs.CL", "math.NA"],
@@ -38,7 +38,7 @@ FIELDS = {
     "translate": ["abstract"],
     "order": "relevance",
     "size_limit": 7,
-    "repeats": True,
+    "repeats": False,
 }
 
 

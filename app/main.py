@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from app import log, web
-from app.api import ROUTERS, problems
+from app.api import problems
 from app.api.guards import Guards
+from app.api.routers import ROUTERS
 from app.api.schemas import Problem
 from app.config import load_settings
 from app.ingestion import Tools

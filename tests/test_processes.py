@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from typer.models import CommandInfo
 from typer.testing import CliRunner
 
 from app.cli import app as command_line
@@ -609,11 +610,15 @@ def test_digest_writes_every_format_or_says_why_not(stage: Stage) -> None:
         assert done.out == ""
 
 
+def name_of(command: CommandInfo) -> str:
+    return command.name or (command.callback.__name__ if command.callback else "")
+
+
 def all_commands() -> list[list[str]]:
     """The words of every command."""
-    single = [[one.name or (one.callback.__name__ if one.callback else "")] for one in command_line.registered_commands]
+    single = [[name_of(one)] for one in command_line.registered_commands]
     grouped = [
-        [group.name or "", one.name or ""]
+        [group.name or "", name_of(one)]
         for group in command_line.registered_groups
         for one in (group.typer_instance.registered_commands if group.typer_instance else [])
     ]

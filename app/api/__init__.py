@@ -1,16 +1,1 @@
 """HTTP in, HTTP out: routes translate between the wire and the rules, and hold neither rules nor SQL."""
-
-from app.api import channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
-
-ROUTERS = [
-    summaries.router,  # before the papers, whose ids may hold slashes
-    papers.router,
-    listings.router,
-    completeness.router,
-    harvests.router,
-    feeds.router,
-    channels.router,
-    digests.router,
-    jobs.router,
-    health.router,
-]

@@ -47,7 +47,7 @@ def _greet(settings: Settings, listening: socket.socket) -> None:
     if settings.contact is None:
         say("ZHAIYAO_CONTACT is not set: arXiv asks that a client says whom to write to (mailto:you@example.org)")
     say(f"following {', '.join(settings.categories)}; summaries in {', '.join(settings.languages)}")
-    say(f"listening on {_address(settings, listening)} (try /docs); Ctrl-C stops")
+    say(f"listening on {_address(settings, listening)} (/ for people, /docs for programs); Ctrl-C stops")
 
 
 def _address(settings: Settings, listening: socket.socket) -> str:

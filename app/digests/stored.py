@@ -1,13 +1,13 @@
 """Digests that are written: reading revisions back, finding, listing, comparing and deleting them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, delete, func, or_, select, text, true, tuple_
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
@@ -88,54 +88,45 @@ async def get_digest(session: AsyncSession, digest_id: str, revision: int | None
     return found
 
 
-_ITEMS = (
-    select(
-        func.coalesce(
-            func.jsonb_agg(
-                aggregate_order_by(
-                    DigestItem.content.op("||")(
-                        func.jsonb_build_object(
-                            "added_at", func.coalesce(DigestItem.added_at, DigestRevision.created_at),
-                            "changed_at", func.coalesce(DigestItem.changed_at, DigestRevision.created_at),
-                        )
-                    ),
-                    DigestItem.position,
-                )
-            ),
-            text("'[]'::jsonb"),
-            type_=JSONB,
-        )
-    )
-    .where(DigestItem.digest_id == DigestRevision.digest_id, DigestItem.revision == DigestRevision.revision)
-    .correlate(DigestRevision)
-    .scalar_subquery()
-)  # fmt: skip
-
-
 async def get_digests(session: AsyncSession, heads: Sequence[Head]) -> list[DigestDocument]:
-    """These revisions whole, in this order. ``NotFound`` if one was deleted meanwhile.
+    """These revisions of different digests whole, in this order: two statements, however many they are.
 
-    One statement, however many they are, so that all of a digest is of one moment.
+    A revision never changes, but it may be deleted between the two, and made again with the same number: then ``NotFound``.
     """
     if not heads:
         return []
-    keys = [(head.digest_id, head.revision) for head in heads]
-    rows = await session.execute(
-        select(Digest, DigestRevision, _ITEMS)
-        .join(DigestRevision, DigestRevision.digest_id == Digest.id)
-        .where(tuple_(DigestRevision.digest_id, DigestRevision.revision).in_(keys)),
-        execution_options={"populate_existing": True},
+    of_heads = tuple_(DigestRevision.digest_id, DigestRevision.revision, DigestRevision.created_at).in_(
+        [(head.digest_id, head.revision, head.created_at) for head in heads]
     )
-    found = {
-        (digest.id, revision.revision): build_document(
-            digest, revision, RECEIPT.validate_python(revision.receipt), [ITEM.validate_python(item) for item in items]
+    rows = await session.execute(
+        select(Digest, DigestRevision)
+        .join(DigestRevision, DigestRevision.digest_id == Digest.id)
+        .where(of_heads)
+        .execution_options(populate_existing=True)
+    )
+    found = {digest.id: (digest, revision) for digest, revision in rows}
+    contents = (
+        select(DigestItem.digest_id, DigestItem.content, DigestItem.added_at, DigestItem.changed_at)
+        .join(
+            DigestRevision,
+            (DigestRevision.digest_id == DigestItem.digest_id) & (DigestRevision.revision == DigestItem.revision),
         )
-        for digest, revision, items in rows
-    }
-    for digest_id, number in keys:
-        if (digest_id, number) not in found:
-            raise await _not_found(session, digest_id, number)
-    return [found[key] for key in keys]
+        .where(of_heads)
+        .order_by(DigestItem.digest_id, DigestItem.position)
+    )
+    items: dict[str, list[document.DigestItem]] = defaultdict(list)
+    for digest_id, content, added_at, changed_at in await session.execute(contents):
+        written_at = found[digest_id][1].created_at if digest_id in found else None
+        item = ITEM.validate_python(content)
+        items[digest_id].append(replace(item, added_at=added_at or written_at, changed_at=changed_at or written_at))
+    documents = []
+    for head in heads:
+        digest, revision = found.get(head.digest_id, (None, None))
+        receipt = RECEIPT.validate_python(revision.receipt) if revision is not None else None
+        if digest is None or revision is None or receipt is None or len(items[head.digest_id]) != receipt.items:
+            raise await _not_found(session, head.digest_id, head.revision)
+        documents.append(build_document(digest, revision, receipt, items[head.digest_id]))
+    return documents
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,11 @@ class Receipt:
     held_over: int = 0
     carried_over: int = 0
 
+    @property
+    def items(self) -> int:
+        """How many papers the digest shows."""
+        return self.summarized + self.pending + self.failed
+
 
 @dataclass(frozen=True, slots=True)
 class Period:

@@ -9,7 +9,7 @@ from app import channels, costs, digests
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
-from app.api.rendering import EVERY_FORMAT, FormatName, MathKind, Style, accepted, serve
+from app.api.rendering import EVERY_FORMAT, AskedDep, FormatName, accepted, serve
 from app.api.schemas import (
     ChannelCreate,
     ChannelPreview,
@@ -102,32 +102,13 @@ InLanguage = Annotated[Language | None, Query(description="Only digests in this 
     response_class=Response,
     responses=EVERY_FORMAT,
 )
-async def latest_rendered(
-    slug: str,
-    format: FormatName,
-    request: Request,
-    session: SessionDep,
-    tools: ToolsDep,
-    language: InLanguage = None,
-    style: Style = None,
-    math: MathKind = None,
-) -> Response:
+async def latest_rendered(slug: str, format: FormatName, asked: AskedDep, language: InLanguage = None) -> Response:
     """The digest of the newest period, in its newest revision."""
-    head = await digests.latest_head(session, slug, language)
-    return await serve(request, session, tools, head, format, style, math)
+    return await serve(asked, await digests.latest_head(asked.session, slug, language), format)
 
 
 @router.get("/{slug}/latest", summary="Get a channel's newest digest", response_class=Response, responses=EVERY_FORMAT)
-async def latest(
-    slug: str,
-    request: Request,
-    session: SessionDep,
-    tools: ToolsDep,
-    language: InLanguage = None,
-    style: Style = None,
-    math: MathKind = None,
-) -> Response:
+async def latest(slug: str, asked: AskedDep, language: InLanguage = None) -> Response:
     """The same, as JSON or in the format that `Accept` prefers."""
-    format = accepted(request)
-    head = await digests.latest_head(session, slug, language)
-    return await serve(request, session, tools, head, format, style, math, negotiated=True)
+    format = accepted(asked.request)
+    return await serve(asked, await digests.latest_head(asked.session, slug, language), format, negotiated=True)

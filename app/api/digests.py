@@ -10,9 +10,8 @@ from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
 from app.api.rendering import (
     EVERY_FORMAT,
+    AskedDep,
     FormatName,
-    MathKind,
-    Style,
     accepted,
     as_json,
     serve,
@@ -141,32 +140,13 @@ async def delete_digest(id: str, session: SessionDep) -> None:
 
 
 @router.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=EVERY_FORMAT)
-async def get_rendered(
-    id: str,
-    format: FormatName,
-    request: Request,
-    session: SessionDep,
-    tools: ToolsDep,
-    style: Style = None,
-    math: MathKind = None,
-    revision: Revision = None,
-) -> Response:
+async def get_rendered(id: str, format: FormatName, asked: AskedDep, revision: Revision = None) -> Response:
     """The newest revision, or the one asked for. With `If-None-Match` and nothing new: 304."""
-    head = await digests.find_head(session, id, revision)
-    return await serve(request, session, tools, head, format, style, math)
+    return await serve(asked, await digests.find_head(asked.session, id, revision), format)
 
 
 @router.get("/{id}", summary="Get a digest", response_class=Response, responses=EVERY_FORMAT)
-async def get_digest(
-    id: str,
-    request: Request,
-    session: SessionDep,
-    tools: ToolsDep,
-    style: Style = None,
-    math: MathKind = None,
-    revision: Revision = None,
-) -> Response:
+async def get_digest(id: str, asked: AskedDep, revision: Revision = None) -> Response:
     """The newest revision, or the one asked for: as JSON, or in the format that `Accept` prefers."""
-    format = accepted(request)
-    head = await digests.find_head(session, id, revision)
-    return await serve(request, session, tools, head, format, style, math, negotiated=True)
+    format = accepted(asked.request)
+    return await serve(asked, await digests.find_head(asked.session, id, revision), format, negotiated=True)

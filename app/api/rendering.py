@@ -1,13 +1,14 @@
 """Rendered digests and feeds as responses: format, formulas, validators, 304."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import Depends, Path, Query, Request, Response
 
 from app import digests
 from app.api.accepting import choose
 from app.api.caching import cached_headers, etag_of, not_modified
+from app.api.deps import SessionDep, ToolsDep
 from app.api.schemas import DigestRead
 from app.digests import Head
 from app.ingestion import Tools
@@ -66,26 +67,30 @@ def page_headers(media_type: str) -> dict[str, str]:
     return headers
 
 
-async def serve(
-    request: Request,
-    session: AsyncSession,
-    tools: Tools,
-    head: Head,
-    format: str,
-    style: str | None,
-    math: str | None,
-    *,
-    negotiated: bool = False,
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every route that renders a digest is given besides the digest."""
+
+    request: Request
+    session: SessionDep
+    tools: ToolsDep
+    style: Style = None
+    math: MathKind = None
+
+
+AskedDep = Annotated[Asked, Depends()]
+
+
+async def serve(asked: Asked, head: Head, format: str, *, negotiated: bool = False) -> Response:
     """A revision in a format, or 304 if the caller has it. Raises ``InvalidInput`` for an unknown format, style or math."""
-    form = rendering(format, style, math)
-    base = base_url(request, tools) if form.format.has_addresses else None
+    form = rendering(format, asked.style, asked.math)
+    base = base_url(asked.request, asked.tools) if form.format.has_addresses else None
     # A digest that was deleted and made again has the same number and revision, but not the same moment.
-    etag = etag_of(head.digest_id, head.revision, head.created_at, format, style, form.math, base)
+    etag = etag_of(head.digest_id, head.revision, head.created_at, format, asked.style, form.math, base)
     headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
-    if (unchanged := not_modified(request, headers)) is not None:
+    if (unchanged := not_modified(asked.request, headers)) is not None:
         return unchanged
-    [document] = await digests.get_digests(session, [head])
+    [document] = await digests.get_digests(asked.session, [head])
     media_type = form.format.media_type
     headers |= page_headers(media_type)
     if form.format.download:

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from app.arxiv.display import display, may_have_tex
@@ -20,18 +19,11 @@ from app.render import phrases
 from app.render.document import DigestDocument, DigestItem, Math, Provenance, View
 from app.render.i18n import Translator, direction, translator
 from app.render.mathml import CONTROL, math_html
+from app.render.templates import environment
 from app.render.text import encodable, instant, one_line, web_address
 from app.render.unicode_math import unicode_math
 
-ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-    keep_trailing_newline=True,
-)
+ENVIRONMENT = environment(Path(__file__).parent)
 PAGE = ENVIRONMENT.get_template("digest.html.j2")
 PAPER = ENVIRONMENT.get_template("paper.html.j2")
 SUMMARY = ENVIRONMENT.get_template("summary.html.j2")

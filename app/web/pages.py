@@ -13,29 +13,21 @@ from urllib.parse import quote, urlencode
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, get_day_names
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app import render
 from app.arxiv import calendar, taxonomy
 from app.overview import COMING, NO_BATCH, UNREAD, ChannelPage, Day, HomePage, Standing
+from app.render.html import FEEDS
 from app.render.i18n import direction, locale_of, translator, written_day, written_period
 from app.render.mathml import CONTROL
 from app.render.phrases import ACKNOWLEDGEMENT, announce_type
+from app.render.templates import environment
 from app.render.text import one_line
 from app.web.languages import LANGUAGES
 
-ENVIRONMENT: Final = Environment(
-    loader=FileSystemLoader([Path(__file__).parent / "templates", Path(render.__file__).parent]),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-    keep_trailing_newline=True,
-)
+ENVIRONMENT: Final = environment(Path(__file__).parent / "templates", Path(render.__file__).parent)
 
-FEEDS: Final = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 """The feeds of a channel by suffix, with their media types."""
 
 

@@ -15,12 +15,11 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from app.render import phrases
 from app.render.document import DigestDocument, View
 from app.render.epub.papers import Paper, paper, plain, shower
 from app.render.i18n import direction, translator
+from app.render.templates import environment
 from app.render.text import instant
 from app.render.unicode_math import unicode_math
 
@@ -29,15 +28,7 @@ FOLDER: Final = "EPUB"
 MEDIA_TYPE: Final = "application/epub+zip"
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*").fullmatch
 
-ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-    keep_trailing_newline=True,
-)
+ENVIRONMENT = environment(Path(__file__).parent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ Nothing here raises, and the time is linear in the length of the text.
 """
 
 import re
+import threading
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, pairwise
-from typing import Final
-
-import snowballstemmer
+from typing import Any, Final
 
 from app.arxiv.display import display
 
@@ -78,7 +77,6 @@ _LOOKS: Final = re.compile(r"\\(?:math[a-z]+|text[a-z]*|operatorname\*?|mbox|hbo
 _is_unspaced: Final = re.compile(f"[{UNSPACED}]").fullmatch
 _has_only_letters: Final = re.compile("[a-z]{1,40}").fullmatch
 _is_acronyms: Final = re.compile("[b-df-hj-np-tv-xz]{3,}(?<!s)s").fullmatch
-_snowball: Final = snowballstemmer.stemmer("english")
 
 
 def clean(text: str) -> str:
@@ -154,11 +152,22 @@ def is_english(word: str) -> bool:
     return _has_only_letters(word) is not None
 
 
+_turn: Final = threading.Lock()  # the stemmer keeps the word that it is at, and queries are matched in threads
+
+
+@cache
+def _snowball() -> Any:
+    import snowballstemmer  # all its languages: a tenth of a second, which only those who search should pay
+
+    return snowballstemmer.stemmer("english")
+
+
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     if _is_acronyms(word):
         return word[:-1]
-    stemmed: str = _snowball.stemWord(word)
+    with _turn:
+        stemmed: str = _snowball().stemWord(word)
     return stemmed
 
 

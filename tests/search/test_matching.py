@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -390,3 +392,18 @@ def test_a_day_of_papers_is_searched_in_no_time(archive_papers: Path) -> None:
     assert found
     # It takes a fifth of this; the margin is for slow machines.
     assert (readied - begun, time.process_time() - readied) < (1.0, 0.2)
+
+
+def test_stems_are_right_in_many_threads_at_once() -> None:
+    words = [f"{first}{second}ations" for first in "bcdfgklmnprst" for second in ("an", "el", "imit", "orm", "ul")] * 4
+    alone = [stemming.stem(word) for word in words]
+    stemming._stem.cache_clear()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns in the middle of a word
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: [stemming._stem.__wrapped__(word) for word in words], range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(one == alone for one in found)
+    assert [stemming.stem(word) for word in words] == alone

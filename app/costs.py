@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
@@ -29,27 +29,6 @@ class Estimate:
     input_tokens: int
     output_tokens: int
     cost: float | None
-
-
-_LACKING = text(
-    """
-    SELECT DISTINCT paper.arxiv_id FROM papers AS paper CROSS JOIN unnest(CAST(:languages AS text[])) AS lang(language)
-    WHERE paper.arxiv_id = ANY(:arxiv_ids) AND NOT EXISTS (
-        SELECT 1 FROM summaries AS have
-        WHERE have.arxiv_id = paper.arxiv_id AND have.language = lang.language AND have.status = 'done'
-          AND (have.abstract_hash = paper.abstract_hash
-               OR coalesce(have.paper_version, 1) = coalesce(paper.version, 1))
-          AND have.released_at IS NULL
-          AND (have.origin IN ('human', 'llm', 'imported') OR have.origin = :origin))
-    ORDER BY paper.arxiv_id DESC
-    """
-)
-
-
-async def lacking(session: AsyncSession, arxiv_ids: Sequence[str], languages: Sequence[str], origin: str) -> list[str]:
-    """Those of these papers that lack a summary in one of the languages, newest first."""
-    parameters = {"arxiv_ids": list(arxiv_ids), "languages": list(languages), "origin": origin}
-    return list(await session.scalars(_LACKING, parameters))
 
 
 async def estimate(

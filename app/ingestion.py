@@ -45,6 +45,10 @@ class Tools:
         """The present, by the clock that everything here goes by."""
         return self.door.now()
 
+    def clock(self) -> digests.Clock:
+        """The present as digests see it: with the deadline until which they wait."""
+        return digests.Clock(self.now(), self.settings.digest_deadline)
+
 
 async def ingest(
     tools: Tools, category: str, *, source: str | None = None, job_id: int | None = None, compose: bool = True

@@ -183,7 +183,7 @@ async def compose(
 
     For a digest that waits for summaries a look at them is enough, unless its papers may have changed, too (``whole``).
     """
-    clock = clock_of(tools)
+    clock = tools.clock()
     async with tools.database.transaction() as session:
         if digest_id is not None:
             waits = 0 if now or whole else await digests.still_waits(session, digest_id)
@@ -252,11 +252,6 @@ async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[N
         *await due_harvests(session, tools, now),
         *await due_digests(session, tools, now),
     ]
-
-
-def clock_of(tools: Tools) -> digests.Clock:
-    """The clock that digests go by."""
-    return digests.Clock(tools.now(), tools.settings.digest_deadline)
 
 
 async def due_digests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:

@@ -1,11 +1,10 @@
 """Channels over HTTP."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app import channels, costs, digests
+from app import channels, digests, previews
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
@@ -16,11 +15,8 @@ from app.api.schemas import (
     ChannelPreviewRead,
     ChannelRead,
     ChannelUpdate,
-    DayPreview,
-    EstimateRead,
     Page,
 )
-from app.arxiv import calendar
 from app.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
@@ -56,19 +52,7 @@ async def create_channel(body: ChannelCreate, response: Response, session: Sessi
 @router.post("/preview", summary="Say what a channel would have given, and cost")
 async def preview_channel(body: ChannelPreview, session: SessionDep, tools: ToolsDep) -> ChannelPreviewRead:
     """From the listings that were read; nothing is created or called."""
-    rules = channels.checked(body.rules())
-    today = calendar.batch_date(tools.now())
-    days = await digests.preview(session, rules, today - timedelta(days=body.days - 1), today)
-    ids = list(dict.fromkeys(pick.paper.arxiv_id for day in days for pick in day.picks))
-    languages = [body.language] if body.language else list(tools.settings.languages)
-    lacking = await costs.lacking(session, ids, languages, tools.summariser.origin)
-    return ChannelPreviewRead(
-        days=[DayPreview.of(day) for day in days],
-        papers=len(ids),
-        papers_per_day=round(sum(len(day.picks) for day in days) / len(days), 2) if days else 0.0,
-        summarized=len(ids) - len(lacking),
-        estimate=EstimateRead.of(await costs.estimate(session, lacking, languages, tools.summariser)),
-    )
+    return ChannelPreviewRead.of(await previews.preview(session, tools, body.rules(), body.language, body.days))
 
 
 @router.get("/{slug}", summary="Get one channel")

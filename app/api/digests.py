@@ -28,7 +28,6 @@ from app.arxiv.calendar import batch_date
 from app.digests import Question, Wanted
 from app.ingestion import Tools
 from app.models import DigestKind
-from app.tasks import clock_of
 
 router = APIRouter(prefix="/v1/digests", tags=["digests"])
 
@@ -47,7 +46,7 @@ async def create_digest(body: DigestCreate, session: SessionDep, tools: ToolsDep
     a new revision. It is written with what there is; summaries that it lacks are asked for, and when they have come it gets
     one new revision.
     """
-    composed = await digests.compose(session, await _wanted(body, session, tools), tools.summariser, clock_of(tools))
+    composed = await digests.compose(session, await _wanted(body, session, tools), tools.summariser, tools.clock())
     response = as_json(composed.document)
     response.headers["Location"] = f"/v1/digests/{composed.document.id}"
     response.status_code = 201 if composed.created else 200

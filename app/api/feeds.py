@@ -10,7 +10,7 @@ from app import digests
 from app.api.caching import cached_headers, etag_of, not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.rendering import MathKind, base_url, page_headers
+from app.api.rendering import MathKind, page_headers
 from app.errors import InvalidInput
 from app.render import feeds
 from app.render.document import Math, View
@@ -73,7 +73,7 @@ async def get_feed(
         session, slug, language, otherwise=tools.settings.languages[0], limit=count, skip=(page - 1) * count
     )
     channel, heads, spoken = found.channel, found.heads, found.language or tools.settings.languages[0]
-    base = base_url(request, tools)
+    base = tools.settings.address(str(request.base_url))
     asked = [format, entries, spoken, shown, count, page, found.has_more, base, channel.title, channel.updated_at]
     etag = etag_of("feed", channel.slug, *asked, *((head.digest_id, head.revision, head.created_at) for head in heads))
     modified_at = max([channel.updated_at, *(head.created_at for head in heads)])

@@ -11,8 +11,7 @@ from app.api.caching import cached_headers, etag_of, not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.schemas import DigestRead
 from app.digests import Head
-from app.ingestion import Tools
-from app.render import FORMATS, rendering
+from app.render import FORMATS, html, rendering
 from app.render.document import DigestDocument
 
 FormatName = Annotated[str, Path(max_length=20, description=", ".join(f"`{name}`" for name in FORMATS))]
@@ -23,12 +22,6 @@ MathKind = Annotated[
     str | None,
     Query(max_length=20, description="Formulas as `tex`, `mathml` or `unicode`; usually as suits the format best"),
 ]
-
-HTML_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-"""Content-Security-Policy of pages: nothing is loaded, nothing runs."""
 
 _SAME: dict[str, Any] = {"description": "The caller has this revision, rendered like this, already"}
 _CONTENT: dict[str, Any] = {
@@ -41,11 +34,6 @@ EVERY_FORMAT: dict[int | str, dict[str, Any]] = {
     304: _SAME,
 }
 """What rendering answers: JSON has a schema, the other formats are what their names say."""
-
-
-def base_url(request: Request, tools: Tools) -> str:
-    """Where readers reach the service: as it is set, or as this request was addressed."""
-    return tools.settings.address(str(request.base_url))
 
 
 def accepted(request: Request) -> str:
@@ -63,7 +51,10 @@ def page_headers(media_type: str) -> dict[str, str]:
     """What keeps a browser from taking an answer for more than it is."""
     headers = {"X-Content-Type-Options": "nosniff"}
     if media_type == "text/html":
-        headers |= {"Content-Security-Policy": HTML_POLICY, "Referrer-Policy": "no-referrer"}
+        headers |= {
+            "Content-Security-Policy": f"{html.POLICY}; frame-ancestors 'none'",
+            "Referrer-Policy": "no-referrer",
+        }
     return headers
 
 
@@ -84,7 +75,7 @@ AskedDep = Annotated[Asked, Depends()]
 async def serve(asked: Asked, head: Head, format: str, *, negotiated: bool = False) -> Response:
     """A revision in a format, or 304 if the caller has it. Raises ``InvalidInput`` for an unknown format, style or math."""
     form = rendering(format, asked.style, asked.math)
-    base = base_url(asked.request, asked.tools) if form.format.has_addresses else None
+    base = asked.tools.settings.address(str(asked.request.base_url)) if form.format.has_addresses else None
     # A digest that was deleted and made again has the same number and revision, but not the same moment.
     etag = etag_of(head.digest_id, head.revision, head.created_at, format, asked.style, form.math, base)
     headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)

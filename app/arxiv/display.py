@@ -47,6 +47,11 @@ def display(text: str) -> str:
     return _display_remembered(text) if len(text) <= MAX_REMEMBERED else _display(text)
 
 
+def reads_same(text: str, other: str) -> bool:
+    """Whether a reader sees the same in both."""
+    return text == other or display(text) == display(other)
+
+
 def may_have_tex(text: str) -> bool:
     """Tell, fast, whether a text could differ from its display form."""
     return "\\" in text or "~" in text or "{" in text or "`" in text or "--" in text or "''" in text

@@ -15,7 +15,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from app.cli.common import Json, Language, app, open_work, run_to_end, settings_of
-from app.cli.summaries import _print_estimate
+from app.cli.summaries import print_estimate
 from app.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -240,15 +240,16 @@ def preview(
 
     async def work(session: Any, tools: Any) -> "ChannelPreviewRead":
         from app import channels
-        from app.api.channels import preview_channel
-        from app.api.schemas import ChannelPreview, ChannelRead
+        from app.api.schemas import ChannelPreview, ChannelPreviewRead, ChannelRead
+        from app.previews import preview as try_rules
 
         rules: dict[str, Any] = {"days": days}
         if channel is not None:
             row = ChannelRead.of(await channels.get_channel(session, channel))
             rules |= row.model_dump(include=set(_RULES))
         taken = {name: value for name, value in (rules | given).items() if value is not None}
-        return await preview_channel(_body(ChannelPreview, taken), session, tools)
+        body = _body(ChannelPreview, taken)
+        return ChannelPreviewRead.of(await try_rules(session, tools, body.rules(), body.language, body.days))
 
     found = _run(work)
     if as_json:
@@ -341,7 +342,7 @@ def _print_preview(found: "ChannelPreviewRead", days: int) -> None:
         if day.items:
             _print_titles(day)
     print(f"\n{found.papers} papers, {found.papers_per_day:g} a day; {found.summarized} of them have their summaries")
-    _print_estimate(found.estimate, as_json=False)
+    print_estimate(found.estimate, as_json=False)
 
 
 def _print_titles(day: "DayPreview") -> None:
@@ -360,8 +361,7 @@ def _why(kind: str, value: str) -> str:
 
 def _shown(text: str | None) -> str:
     """A text from outside on one line, its formulas in Unicode, without what a terminal would obey."""
-    from app.render.mathml import CONTROL
-    from app.render.text import one_line
-    from app.render.unicode_math import unicode_math
+    from app.render.document import Math
+    from app.render.unicode_math import plain_math
 
-    return CONTROL.sub("\ufffd", one_line(unicode_math(text)))
+    return plain_math(text, Math.UNICODE)

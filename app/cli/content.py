@@ -109,10 +109,9 @@ def digest(
 
 async def _compose(tools: Any, url: str, channel: str, days: list[date | None], language: str | None) -> Any:
     from app import digests
-    from app.tasks import clock_of
 
     day, from_, to = days
-    clock = clock_of(tools)
+    clock = tools.clock()
 
     async with tools.database.transaction() as session:
         wanted = await digests.channel_digest(

@@ -40,7 +40,7 @@ def summarize(
         async with open_work(settings) as (tools, url):
             async with tools.database.transaction() as session:
                 ids = await _papers(session, tools, channel)
-                lacking = await costs.lacking(session, ids, languages, tools.summariser.origin)
+                lacking = await summaries.lacking(session, ids, languages, tools.summariser.origin)
                 chosen = lacking[:limit] if limit else lacking
                 expected = await costs.estimate(session, chosen, languages, tools.summariser)
                 if estimate:
@@ -56,7 +56,7 @@ def summarize(
 
     expected, counts, groups = run_to_end(run())
     if estimate:
-        _print_estimate(expected, as_json)
+        print_estimate(expected, as_json)
         return
     if as_json:
         print(json.dumps(counts))
@@ -87,7 +87,7 @@ async def _papers(session: Any, tools: Any, channel: str | None) -> list[str]:
     return list(dict.fromkeys(pick.paper.arxiv_id for day in days for pick in day.picks))
 
 
-def _print_estimate(expected: Any, as_json: bool) -> None:
+def print_estimate(expected: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(expected)))
         return

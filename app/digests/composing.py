@@ -114,8 +114,7 @@ async def _content(
     if before is None and is_there:
         raise NotFound(f"There is no digest {wanted.id!r} any more.")
     # A channel's schedule may have made its own what was a roll-up before; the other way round it stays the channel's.
-    is_rollup = before is None or before.kind == DigestKind.ROLLUP
-    kind = wanted.kind if before is None or is_rollup else DigestKind(before.kind)
+    kind = wanted.kind if before is None or before.kind == DigestKind.ROLLUP else DigestKind(before.kind)
     rules = _rules(channel, before if is_automatic else None)
     selection = await _select(session, wanted, rules, clock, before if is_automatic else None)
     digest = await _digest_row(session, wanted, kind, selection.title, rules)

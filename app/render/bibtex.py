@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.arxiv.formulas import find_formulas
-from app.render.mathml import CONTROL
 from app.render.names import split_name
-from app.render.text import one_line
+from app.render.text import plain
 
 _ENVIRONMENT: Final = (
     r"\\(?:begin|end)\{(?:equation|displaymath|math|align|alignat|flalign|gather|multline|eqnarray|split|array|subarray|[dr]?cases"
@@ -43,7 +42,7 @@ class _Token(NamedTuple):
 
 def tex(text: str | None) -> str:
     """Return a text on one line, fit to stand in the braces of a field; ``""`` for ``None``."""
-    line = CONTROL.sub("\ufffd", one_line(text))
+    line = plain(text)
     if not any(character in line for character in "\\{}%&#_^$"):
         return line
     tokens = list(_tokens(line))

@@ -13,12 +13,17 @@ ANNOUNCEMENT = re.compile(r"\s*\(arXiv.+")  # "(arXiv:2301.00001v1 [cs.CL])" tha
 
 def render(document: DigestDocument, view: View) -> str:
     """Return the digest in the older layout: links descending as text, papers without a Chinese text left out."""
-    papers = sorted((_texts(item) for item in document.items), key=lambda paper: paper.link, reverse=True)
-    shown = [paper for paper in papers if _is_complete(paper)]
-    rows = "\n".join(_row(number, paper) for number, paper in enumerate(shown, 1))
-    details = "\n".join(_detail(number, paper) for number, paper in enumerate(shown, 1))
+    papers = list(enumerate(shown(document), 1))
+    rows = "\n".join(_row(number, paper) for number, paper in papers)
+    details = "\n".join(_detail(number, paper) for number, paper in papers)
     table = f"# 摘要\n\n| Ref | Title | Summary |\n| --- | --- | --- |\n{rows}"
     return encodable(f"{table}\n\n# 详细\n\n{details}\n\n")
+
+
+def shown(document: DigestDocument) -> list[ClassicTexts]:
+    """Return the papers that the older system showed, in its order."""
+    papers = sorted((_texts(item) for item in document.items), key=lambda paper: paper.link, reverse=True)
+    return [paper for paper in papers if _is_complete(paper)]
 
 
 def _texts(item: DigestItem) -> ClassicTexts:
@@ -41,22 +46,23 @@ def _is_complete(paper: ClassicTexts) -> bool:
 
 def _row(number: int, paper: ClassicTexts) -> str:
     title = ANNOUNCEMENT.sub("", paper.title) if "(arXiv" in paper.title else paper.title
-    return f"| [^{number}] | [{_join_lines(title)}]({paper.link}) | {_join_lines(paper.tldr)} |"
+    return f"| [^{number}] | [{join_lines(title)}]({paper.link}) | {join_lines(paper.tldr)} |"
 
 
 def _detail(number: int, paper: ClassicTexts) -> str:
     """Return the footnote; ``en_tldr`` is the only key the older renderer read, so a misspelt one shows as nothing."""
     paragraphs = (
-        f"[^{number}]: {_join_lines(paper.translated_title)}",
+        f"[^{number}]: {join_lines(paper.translated_title)}",
         paper.title,
         f"[{paper.link}]({paper.link})",
-        _join_lines(paper.tldr),
-        _join_lines(paper.en_tldr),
-        _join_lines(paper.translated_abstract),
-        _join_lines(paper.abstract),
+        join_lines(paper.tldr),
+        join_lines(paper.en_tldr),
+        join_lines(paper.translated_abstract),
+        join_lines(paper.abstract),
     )
     return "\n\n    ".join(paragraphs) + "\n    "
 
 
-def _join_lines(text: str | None) -> str:
+def join_lines(text: str | None) -> str:
+    """Return a text as the older system wrote it on a line: each line break a blank."""
     return (text or "").replace("\n", " ")

@@ -13,7 +13,7 @@ import re
 from lxml import etree
 from lxml.html import defs
 
-from app.render.classic import _is_complete, _join_lines, _texts
+from app.render.classic import join_lines, shown
 from app.render.document import ClassicTexts, DigestDocument, View
 from app.render.feeds.model import characters
 from app.render.text import one_line, web_address
@@ -42,12 +42,11 @@ def render(document: DigestDocument, view: View) -> bytes:
     _add(channel, "title", f"Chat Arxiv {name}")
     _add(channel, "link", HOME)
     _add(channel, "description", f"This is arxiv RSS feed for {name}")
-    for paper in sorted(map(_texts, document.items), key=lambda texts: texts.link, reverse=True):
-        if _is_complete(paper):
-            item = etree.SubElement(channel, "item")
-            _add(item, "title", paper.tldr or "")
-            _add(item, "link", web_address(paper.link))
-            _add(item, "description", _description(paper))
+    for paper in shown(document):
+        item = etree.SubElement(channel, "item")
+        _add(item, "title", paper.tldr or "")
+        _add(item, "link", web_address(paper.link))
+        _add(item, "description", _description(paper))
     written: bytes = etree.tostring(rss, encoding="us-ascii", xml_declaration=False)
     return written + b"\n"
 
@@ -55,13 +54,13 @@ def render(document: DigestDocument, view: View) -> bytes:
 def _description(paper: ClassicTexts) -> str:
     """The seven paragraphs; ``en_tldr`` is the only key the older renderer read, so a misspelt one gives an empty one."""
     paragraphs = (
-        _join_lines(paper.translated_title),
+        join_lines(paper.translated_title),
         paper.title,
         paper.link,
         paper.tldr or "",
         paper.en_tldr or "",
-        _join_lines(paper.translated_abstract),
-        _join_lines(paper.abstract),
+        join_lines(paper.translated_abstract),
+        join_lines(paper.abstract),
     )
     return "\n".join(f"<p>\n{MARKUP.sub(_defused, text)}\n</p>" for text in paragraphs)
 

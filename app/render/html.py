@@ -4,8 +4,6 @@ Every text is escaped; formulas are MathML, Unicode characters or TeX, as the re
 ``digest.html.j2`` (the page), ``paper.html.j2`` and ``summary.html.j2`` (the fragments) and ``style.css.j2``.
 """
 
-import base64
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,26 +12,22 @@ from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
 
-from app.arxiv.display import display, may_have_tex
+from app.arxiv.display import may_have_tex, reads_same
 from app.render import phrases
 from app.render.document import DigestDocument, DigestItem, Math, Provenance, View
 from app.render.i18n import Translator, direction, translator
-from app.render.mathml import CONTROL, math_html
-from app.render.templates import environment
-from app.render.text import encodable, instant, one_line, web_address
-from app.render.unicode_math import unicode_math
+from app.render.mathml import math_html
+from app.render.media import MEDIA_TYPES
+from app.render.templates import environment, policy_for
+from app.render.text import encodable, instant, one_line, plain, web_address
+from app.render.unicode_math import plain_math
 
 ENVIRONMENT = environment(Path(__file__).parent)
 PAGE = ENVIRONMENT.get_template("digest.html.j2")
 PAPER = ENVIRONMENT.get_template("paper.html.j2")
 SUMMARY = ENVIRONMENT.get_template("summary.html.j2")
 STYLE = Markup(ENVIRONMENT.get_template("style.css.j2").render())  # noqa: S704  (our own file)
-# The page's own style sheet, known by its hash, is all that a browser may use.
-POLICY = (
-    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'"
-)
-FEEDS = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
+POLICY = policy_for(STYLE)
 
 ANCHOR = re.compile(r"[A-Za-z0-9./-]+").fullmatch
 STATES = {"pending", "running", "done", "failed"}
@@ -115,12 +109,7 @@ def text_html(text: str | None, math: Math) -> Markup:
     """Return one of arXiv's texts as safe HTML on one line, its formulas as asked for."""
     if math is Math.MATHML:
         return math_html(text)
-    return escape(plain(unicode_math(text) if math is Math.UNICODE else display(text or "")))
-
-
-def plain(text: str | None) -> str:
-    """Return a text on one line without the control characters that HTML forbids; escaping is the template's work."""
-    return CONTROL.sub("\ufffd", one_line(text))
+    return escape(plain_math(text, math))
 
 
 def _digest(document: DigestDocument, math: Math) -> dict[str, object]:
@@ -186,7 +175,7 @@ def _entry(number: int, item: DigestItem, language: str, math: Math, _: Translat
 
 def _unless_same(text: str, other: str, math: Math) -> Markup:
     """Return a text for HTML, or nothing if a reader would see what the other one says."""
-    return Markup() if text == other or display(text) == display(other) else text_html(text, math)
+    return Markup() if reads_same(text, other) else text_html(text, math)
 
 
 def _names(names: list[str], math: Math) -> Markup:
@@ -246,5 +235,5 @@ def _feeds(document: DigestDocument, view: View) -> list[tuple[str, str]]:
     language = urlencode({"language": encodable(document.language)})
     return [
         (media_type, f"{_home(view)}v1/channels/{slug}/feed.{suffix}?{language}")
-        for suffix, media_type in FEEDS.items()
+        for suffix, media_type in MEDIA_TYPES.items()
     ]

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from app.arxiv.display import display_pieces
 from app.arxiv.formulas import MAX_SOURCE
-from app.render.text import encodable, one_line
+from app.render.text import CONTROL, encodable, plain
 
 MAX_BRACES = 30  # nested; deeper input only serves to exhaust the converter's recursion
 MAX_NESTING = 60  # of elements in the result
@@ -27,7 +27,6 @@ REFUSED = re.compile(
     r"|\\begin\{eqnarray"  # its ampersands would be shown
 )
 LONE_PERCENT = re.compile(r"(?<!\\)((?:\\\\)*)%")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # what HTML forbids, and XML too
 REFERENCE = re.compile(r"&#x([0-9A-Fa-f]{1,6});")
 
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3, "mroot": 2}
@@ -67,7 +66,7 @@ class NotConvertibleError(Exception):
 
 def math_html(text: str | None) -> Markup:
     """Return a text as safe HTML on one line, its formulas as MathML or, where that fails, as their source."""
-    line = CONTROL.sub("\ufffd", one_line(text))
+    line = plain(text)
     pieces = display_pieces(line)
     if pieces == [line]:
         return escape(line)

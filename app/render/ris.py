@@ -9,19 +9,18 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from rispy import RisWriter
 
-from app.arxiv.display import display
 from app.render import phrases
 from app.render.bib import abstract, year
-from app.render.document import DigestDocument, DigestItem, Math, View
+from app.render.document import DigestDocument, DigestItem, View
 from app.render.i18n import Translator, translator
-from app.render.mathml import CONTROL
 from app.render.names import split_name
-from app.render.text import one_line, web_address
-from app.render.unicode_math import unicode_math
+from app.render.text import plain, web_address
+from app.render.unicode_math import plain_math
 
 TYPE: Final = "UNPB"
 Show = Callable[[str | None], str]
@@ -40,7 +39,7 @@ class Writer(RisWriter):  # type: ignore[misc]
 
 def render(document: DigestDocument, view: View) -> str:
     """Return the digest as RIS; ``rispy.loads`` reads it back. An empty digest is an empty line."""
-    show = _in_unicode if view.math is Math.UNICODE else _in_tex
+    show = partial(plain_math, math=view.math)
     _ = translator(document.language)
     return str(Writer().formats([_record(item, show, _) for item in document.items])) or "\r\n"
 
@@ -56,20 +55,20 @@ def _record(item: DigestItem, show: Show, _: Translator) -> Fields:
     ]
     fields: Fields = {
         "type_of_reference": TYPE,
-        "id": _plain(item.arxiv_id),
-        "title": show(item.title) or _plain(item.arxiv_id),
+        "id": plain(item.arxiv_id),
+        "title": show(item.title) or plain(item.arxiv_id),
         "translated_title": show(item.translated_title),
         "authors": [_author(author.name, show) for author in item.authors],
         "abstract": show(abstract(item)),
         "year": year(item),
         "date": f"{submitted:%Y/%m/%d}" if submitted else "",
-        "doi": _plain(item.doi),
+        "doi": plain(item.doi),
         "urls": [_address(item.links.abs)],
         "file_attachments1": _address(item.links.pdf),
         "publisher": "arXiv",
         "name_of_database": "arXiv",
-        "accession_number": f"arXiv:{_plain(item.arxiv_id)}",
-        "keywords": [_plain(name) for name in phrases.categories(item.primary_category, item.categories)],
+        "accession_number": f"arXiv:{plain(item.arxiv_id)}",
+        "keywords": [plain(name) for name in phrases.categories(item.primary_category, item.categories)],
         "language": "en",
         "notes": [note for note in notes if note],
     }
@@ -89,15 +88,3 @@ def _noted(_: Translator, label: str, text: str) -> str:
 
 def _address(url: str) -> str:
     return web_address(url).replace(";", "%3B")  # A semicolon separates addresses in a UR field.
-
-
-def _plain(text: str | None) -> str:
-    return CONTROL.sub("\ufffd", one_line(text))
-
-
-def _in_tex(text: str | None) -> str:
-    return _plain(display(text)) if text else ""
-
-
-def _in_unicode(text: str | None) -> str:
-    return _plain(unicode_math(text))

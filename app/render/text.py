@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 NOT_A_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # what HTML forbids, and XML too
 
 # What acts inside a paragraph, a table cell or a link text, by character, in the order in which it is escaped: the
 # backslash first, so that it never meets the backslashes of the others.
@@ -56,6 +57,11 @@ def encodable(text: str) -> str:
 def one_line(text: str | None) -> str:
     """Return an encodable text with every run of Unicode whitespace collapsed to one blank; ``""`` for ``None``."""
     return encodable(" ".join(text.split())) if text else ""
+
+
+def plain(text: str | None) -> str:
+    """Return a text on one line without the control characters that HTML and XML forbid and terminals obey."""
+    return CONTROL.sub("\ufffd", one_line(text))
 
 
 def instant(moment: datetime) -> str:

@@ -6,16 +6,14 @@ or as TeX where that is asked for.
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from unicodedata import category, east_asian_width
 
-from app.arxiv.display import display
 from app.render import phrases
-from app.render.document import DigestDocument, DigestItem, Math, View
+from app.render.document import DigestDocument, DigestItem, View
 from app.render.i18n import Translator, translator
-from app.render.mathml import CONTROL
-from app.render.text import one_line, web_address
-from app.render.unicode_math import unicode_math
+from app.render.text import plain, web_address
+from app.render.unicode_math import plain_math
 
 COLUMNS = 72
 # A line may break at blanks, and beside any wide character, but neither before closing punctuation nor after an opening one.
@@ -33,12 +31,12 @@ Show = Callable[[str | None], str]
 def render(document: DigestDocument, view: View) -> str:
     """Return a digest as plain text. Addresses are never broken, so that only they can be wider than 72 columns."""
     _ = translator(document.language)
-    show = _unicode if view.math is Math.UNICODE else _tex
-    title = _tidy(document.title) or _tidy(document.channel) or _tidy(document.id)
+    show = partial(plain_math, math=view.math)
+    title = plain(document.title) or plain(document.channel) or plain(document.id)
     head = [
         _heading(title, "="),
-        wrap(_tidy(phrases.receipt_line(document, _))),
-        wrap(_tidy(phrases.incomplete_line(document, _))),
+        wrap(plain(phrases.receipt_line(document, _))),
+        wrap(plain(phrases.incomplete_line(document, _))),
         wrap(phrases.untranslated_line(document, _)),
     ]
     body = [wrap(phrases.empty_line(document, _))]
@@ -54,21 +52,21 @@ def render(document: DigestDocument, view: View) -> str:
 
 def _summary(number: int, item: DigestItem, show: Show, _: Translator) -> str:
     """Return a paper's entry in the list: its title, and below it the sentence or the state of its summary."""
-    title = show(item.translated_title) or show(item.title) or _tidy(item.arxiv_id)
-    sentence = show(item.tldr) or show(item.tldr_en) or _tidy(phrases.status(item, _))
+    title = show(item.translated_title) or show(item.title) or plain(item.arxiv_id)
+    sentence = show(item.tldr) or show(item.tldr_en) or plain(phrases.status(item, _))
     label = f"{number}. "
     return f"{wrap(title, label)}\n{wrap(sentence, ' ' * len(label))}"
 
 
 def _details(number: int, item: DigestItem, show: Show, _: Translator) -> str:
     """Return all that is known of a paper, each text once; the sentence of the list is not repeated."""
-    title = show(item.title) or _tidy(item.arxiv_id)
+    title = show(item.title) or plain(item.arxiv_id)
     abstract = show(item.abstract)
     if abstract and item.abstract_is_cut:
         abstract += " … (" + _("only the beginning of the abstract is known") + ")"
     names = ", ".join([show(name) for name in phrases.authors(item, _)])
-    names_of_categories = [_tidy(name) for name in phrases.categories(item.primary_category, item.categories)]
-    kind = _tidy(phrases.announce_type(item.announce_type or "", _))
+    names_of_categories = [plain(name) for name in phrases.categories(item.primary_category, item.categories)]
+    kind = plain(phrases.announce_type(item.announce_type or "", _))
     about = [
         phrases.labelled(_, _("Authors"), names) if names else "",
         phrases.labelled(_, _("Categories"), ", ".join(names_of_categories)) if names_of_categories else "",
@@ -82,25 +80,12 @@ def _details(number: int, item: DigestItem, show: Show, _: Translator) -> str:
     first, *others = [wrap(text) if text and text not in said else "" for text in texts]
     origin = [phrases.reason(reason, _) for reason in item.reasons]
     origin += [" · ".join(phrases.provenance(item.summary, _))] if item.summary else []
-    small = wrap(f"({_tidy(' · '.join(origin))})") if origin else ""
+    small = wrap(f"({plain(' · '.join(origin))})") if origin else ""
     return "\n\n".join([part for part in (heading, first, lines, *others, small) if part])
 
 
 def _heading(text: str, line: str) -> str:
     return f"{wrap(text)}\n{line * min(width(text), COLUMNS)}" if text else ""
-
-
-def _tidy(text: str | None) -> str:
-    """Return a text on one line without control characters: a terminal would obey them."""
-    return CONTROL.sub("\ufffd", one_line(text))
-
-
-def _unicode(text: str | None) -> str:
-    return _tidy(unicode_math(text))
-
-
-def _tex(text: str | None) -> str:
-    return _tidy(display(text or ""))
 
 
 @lru_cache(maxsize=8_192)  # Characters and words come again and again.

@@ -14,9 +14,10 @@ from xml.etree.ElementTree import Element
 
 from latex2mathml.symbols_parser import convert_symbol
 
-from app.arxiv.display import MAX_REMEMBERED, display_pieces, may_have_tex
+from app.arxiv.display import MAX_REMEMBERED, display, display_pieces, may_have_tex
+from app.render.document import Math
 from app.render.mathml import MAX_NESTING, NotConvertibleError, formula_tree, token_text
-from app.render.text import one_line
+from app.render.text import one_line, plain
 
 SUPERSCRIPTS: Final = str.maketrans(
     "0123456789+-−=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVWαβγδεθιφχ′″‴*∗†‡°∘",
@@ -61,6 +62,13 @@ def unicode_math(text: str | None) -> str:
     if not HAS_FORMULA(text) and not may_have_tex(text):
         return one_line(text)
     return _shown_remembered(text) if len(text) <= MAX_REMEMBERED else _shown(text)
+
+
+def plain_math(text: str | None, math: Math) -> str:
+    """Return one of arXiv's texts as plain text on one line: its formulas as TeX, or else (there is no MathML in plain text)
+    in Unicode characters.
+    """
+    return plain(display(text or "") if math is Math.TEX else unicode_math(text))
 
 
 def _shown(text: str) -> str:

@@ -7,7 +7,7 @@ with status ``pending``, and whoever inserts it enqueues its job in the same tra
 from app.summaries.backlog import STOPPED, Backlog, backlog, count, hurry, in_the_making
 from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries, summarized
 from app.summaries.human import HumanText, put_text, release_text
-from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, request, retry, retry_failed
+from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, lacking, request, retry, retry_failed
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "in_the_making",
     "is_stale",
     "job_for",
+    "lacking",
     "list_summaries",
     "put_off",
     "put_text",

@@ -24,23 +24,29 @@ class Maker(Protocol):
     def prompt_version(self) -> str: ...
 
 
-_REQUEST = text(
-    """
-    INSERT INTO summaries (arxiv_id, paper_version, abstract_hash, language, status, origin, model, provider, prompt_version)
-    SELECT paper.arxiv_id, paper.version, paper.abstract_hash, lang.language, 'pending', :origin, :model, :provider, :prompt
-    FROM papers AS paper CROSS JOIN unnest(CAST(:languages AS text[])) AS lang(language)
-    WHERE paper.arxiv_id = ANY(:arxiv_ids)
-      AND (:fresh OR NOT EXISTS (
+# A done summary of the present text, in this language: one of a person, a model, an older archive, or of the maker itself.
+_HAS_ONE = """
+    EXISTS (
         SELECT 1 FROM summaries AS have
         WHERE have.arxiv_id = paper.arxiv_id AND have.language = lang.language AND have.status = 'done'
           AND (have.abstract_hash = paper.abstract_hash
                OR coalesce(have.paper_version, 1) = coalesce(paper.version, 1)
                OR NOT :again)
-          AND have.released_at IS NULL AND have.origin IN ('human', 'llm', 'imported')))
+          AND have.released_at IS NULL AND have.origin = ANY(:good_enough))
+"""
+_GOOD = [SummaryOrigin.HUMAN, SummaryOrigin.LLM, SummaryOrigin.IMPORTED]
+
+_REQUEST = text(
+    f"""
+    INSERT INTO summaries (arxiv_id, paper_version, abstract_hash, language, status, origin, model, provider, prompt_version)
+    SELECT paper.arxiv_id, paper.version, paper.abstract_hash, lang.language, 'pending', :origin, :model, :provider, :prompt
+    FROM papers AS paper CROSS JOIN unnest(CAST(:languages AS text[])) AS lang(language)
+    WHERE paper.arxiv_id = ANY(:arxiv_ids)
+      AND (:fresh OR NOT {_HAS_ONE})
     ORDER BY paper.arxiv_id, lang.language
     ON CONFLICT ON CONSTRAINT uq_summaries_once DO NOTHING
     RETURNING id, arxiv_id
-    """
+    """  # noqa: S608 - the parts are written above
 )
 
 
@@ -69,6 +75,7 @@ async def request(
             "prompt": maker.prompt_version,
             "again": again,
             "fresh": fresh,
+            "good_enough": _GOOD,
         },
     )
     of_paper: dict[str, list[int]] = {}
@@ -76,6 +83,28 @@ async def request(
         of_paper.setdefault(arxiv_id, []).append(summary_id)
     await enqueue(session, [job_for(summary_ids) for summary_ids in of_paper.values()])
     return sum(map(len, of_paper.values()))
+
+
+_LACKING = text(
+    f"""
+    SELECT DISTINCT paper.arxiv_id FROM papers AS paper CROSS JOIN unnest(CAST(:languages AS text[])) AS lang(language)
+    WHERE paper.arxiv_id = ANY(:arxiv_ids) AND NOT {_HAS_ONE}
+    ORDER BY paper.arxiv_id DESC
+    """  # noqa: S608 - the parts are written above
+)
+
+
+async def lacking(session: AsyncSession, arxiv_ids: Sequence[str], languages: Sequence[str], origin: str) -> list[str]:
+    """Those of these papers that lack a summary in one of the languages, newest first; ``origin`` is that of whoever would
+    make them, whose own are good enough.
+    """
+    parameters = {
+        "arxiv_ids": list(arxiv_ids),
+        "languages": list(languages),
+        "again": True,
+        "good_enough": [*_GOOD, origin],
+    }
+    return list(await session.scalars(_LACKING, parameters))
 
 
 def job_for(summary_ids: Sequence[int]) -> NewJob:

@@ -1,17 +1,15 @@
 """The reading pages: what a person with a browser finds from the service's root. No script, nothing loaded from elsewhere."""
 
-import hashlib
 import re
-from collections.abc import AsyncIterator
 from datetime import date
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import overview
+from app.api.caching import etag_of, not_modified
+from app.api.deps import SessionDep, ToolsDep
 from app.errors import NotFound
-from app.ingestion import Tools
 from app.overview import Before
 from app.web import languages, pages
 from app.web.pages import Reader
@@ -30,14 +28,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII).fullmatch
 _OLDEST_YEAR = 1991  # arXiv's first
 
 
-def get_tools(request: Request) -> Tools:
-    """The tools that the application was opened with."""
-    return cast(Tools, request.app.state.tools)
-
-
-def get_reader(
-    request: Request, tools: Annotated[Tools, Depends(get_tools)], language: Annotated[str | None, Query()] = None
-) -> Reader:
+def get_reader(request: Request, tools: ToolsDep, language: Annotated[str | None, Query()] = None) -> Reader:
     """In which language the page speaks, and where the service is mounted."""
     chosen = languages.choose(language, request.headers.get("accept-language"))
     return Reader(
@@ -49,15 +40,7 @@ def get_reader(
     )
 
 
-async def get_session(tools: Annotated[Tools, Depends(get_tools)]) -> AsyncIterator[AsyncSession]:
-    """One transaction for the request, which only reads."""
-    async with tools.database.transaction() as session:
-        yield session
-
-
 ReaderDep = Annotated[Reader, Depends(get_reader)]
-ToolsDep = Annotated[Tools, Depends(get_tools)]
-SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 @router.get("/")
@@ -102,10 +85,6 @@ def _month(text: str) -> date:
 
 def _answer(request: Request, reader: Reader, page: str, status: int = 200) -> Response:
     """A page with its headers; 304 without a body where the caller has these very bytes."""
-    body = page.encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**HEADERS, "Content-Language": reader.language, "ETag": tag}
-    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
-    if status == 200 and (tag in known or "*" in known):
-        return Response(status_code=304, headers=headers)
-    return Response(body, status, headers, "text/html; charset=utf-8")
+    headers = {**HEADERS, "Content-Language": reader.language, "ETag": etag_of(page)}
+    unchanged = not_modified(request, headers) if status == 200 else None
+    return unchanged or Response(page, status, headers, "text/html")

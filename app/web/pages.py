@@ -1,7 +1,5 @@
 """The pages as HTML: pure functions of what ``app.overview`` found and of who reads."""
 
-import base64
-import hashlib
 from calendar import Calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,17 +16,14 @@ from markupsafe import Markup
 from app import render
 from app.arxiv import calendar, taxonomy
 from app.overview import COMING, NO_BATCH, UNREAD, ChannelPage, Day, HomePage, Standing
-from app.render.html import FEEDS
 from app.render.i18n import direction, locale_of, translator, written_day, written_period
-from app.render.mathml import CONTROL
+from app.render.media import MEDIA_TYPES
 from app.render.phrases import ACKNOWLEDGEMENT, announce_type
-from app.render.templates import environment
-from app.render.text import one_line
+from app.render.templates import environment, policy_for
+from app.render.text import plain
 from app.web.languages import LANGUAGES
 
 ENVIRONMENT: Final = environment(Path(__file__).parent / "templates", Path(render.__file__).parent)
-
-"""The feeds of a channel by suffix, with their media types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ def _render(template: str, reader: Reader, **context: object) -> str:
         language=reader.language,
         direction=direction(reader.language),
         languages=LANGUAGES,
-        feeds=FEEDS,
+        feeds=MEDIA_TYPES,
         style=STYLE,
         acknowledgement=ACKNOWLEDGEMENT,
         day=lambda day: written_day(day, reader.language),
@@ -124,12 +119,7 @@ def _render(template: str, reader: Reader, **context: object) -> str:
     )
 
 
-def _plain(text: str | None) -> str:
-    """A text of users on one line, without control characters; escaping is the template's work."""
-    return CONTROL.sub("\ufffd", one_line(text))
-
-
-ENVIRONMENT.filters["plain"] = _plain
+ENVIRONMENT.filters["plain"] = plain
 
 
 def _clock(moment: datetime, language: str) -> str:
@@ -274,9 +264,5 @@ def _style() -> Markup:
 
 STYLE: Final = _style()
 
-POLICY: Final = (
-    "default-src 'none'; style-src 'sha256-"
-    + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+POLICY: Final = f"{policy_for(STYLE)}; frame-ancestors 'none'"
 """The pages' Content-Security-Policy: nothing but this one style sheet, known by its hash."""

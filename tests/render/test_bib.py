@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from app.arxiv.display import display
 from app.render.bibtex import person, tex
 from app.render.document import DigestDocument, DigestItem, ItemAuthor
-from app.render.mathml import CONTROL
 from app.render.phrases import ACKNOWLEDGEMENT
-from app.render.text import one_line
+from app.render.text import CONTROL, one_line
 from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, MADE_AT, STALE, document, item
 from tests.render.golden_files import check_golden
 from tests.render.hostile import HOSTILE, edge_cases, hostile_item, real_papers

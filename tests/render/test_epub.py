@@ -17,9 +17,8 @@ from lxml import etree
 from app.render import rendering
 from app.render.document import DigestDocument, IncompleteListing, Reason, ReasonKind, Receipt
 from app.render.epub import PAPERS_PER_FILE
-from app.render.mathml import CONTROL
 from app.render.phrases import ACKNOWLEDGEMENT
-from app.render.text import one_line
+from app.render.text import CONTROL, one_line
 from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, EXTRACTIVE, MADE_AT, document, item
 from tests.render.golden_files import check_golden
 from tests.render.hostile import HOSTILE, edge_cases, hostile_item, real_papers

@@ -9,8 +9,7 @@ import rispy
 
 from app.arxiv.display import display
 from app.render.document import DigestDocument, ItemAuthor, Links
-from app.render.mathml import CONTROL
-from app.render.text import one_line
+from app.render.text import CONTROL, one_line
 from app.render.unicode_math import unicode_math
 from tests.render.documents import ALL_FIELDS, COUNTING, EMPTY, MADE_AT, STALE, document, item
 from tests.render.golden_files import check_golden

@@ -13,6 +13,7 @@ from app.channels import NewChannel, Rules
 from app.costs import Estimate
 from app.digests import PreviewDay
 from app.models import Channel, Order, Schedule
+from app.previews import Preview
 
 PREVIEW_TITLES = 100
 ALL_TEXTS: list[Literal["title", "abstract", "tldr"]] = ["title", "abstract", "tldr"]
@@ -242,3 +243,14 @@ class ChannelPreviewRead(BaseModel):
     papers_per_day: float = Field(description="Over the days that had an announcement")
     summarized: int = Field(description="Papers that have their summaries already")
     estimate: EstimateRead = Field(description="For the papers that lack a summary")
+
+    @classmethod
+    def of(cls, found: Preview) -> "ChannelPreviewRead":
+        """From what was tried."""
+        return cls(
+            days=[DayPreview.of(day) for day in found.days],
+            papers=found.papers,
+            papers_per_day=found.papers_per_day,
+            summarized=found.summarized,
+            estimate=EstimateRead.of(found.estimate),
+        )

@@ -16,12 +16,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from app.render import phrases
-from app.render.document import DigestDocument, View
-from app.render.epub.papers import Paper, paper, plain, shower
+from app.render.document import DigestDocument, Math, View
+from app.render.epub.papers import Paper, paper, shower
 from app.render.i18n import direction, translator
 from app.render.templates import environment
-from app.render.text import instant
-from app.render.unicode_math import unicode_math
+from app.render.text import instant, plain
+from app.render.unicode_math import plain_math
 
 PAPERS_PER_FILE: Final = 50  # Reading systems lay out a file as a whole; long ones make them slow.
 FOLDER: Final = "EPUB"
@@ -66,7 +66,7 @@ def render(document: DigestDocument, view: View) -> bytes:
         "description": plain(phrases.receipt_line(document, _)),
         "acknowledgement": phrases.ACKNOWLEDGEMENT,
         "has_mathml": any(chapter.has_mathml for chapter in chapters),
-        "toc_title": lambda text: plain(unicode_math(text)),
+        "toc_title": lambda text: plain_math(text, Math.UNICODE),
     }
     files = {"META-INF/container.xml": _write("container.xml.j2", {"folder": FOLDER})}
     files |= {f"{FOLDER}/{name}": _write(f"{name}.j2", book) for name in ("package.opf", "nav.xhtml", "style.css")}

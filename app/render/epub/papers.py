@@ -6,13 +6,13 @@ from functools import partial
 
 from markupsafe import Markup, escape
 
-from app.arxiv.display import display
+from app.arxiv.display import reads_same
 from app.render import phrases
 from app.render.document import DigestItem, Math
 from app.render.i18n import Translator
-from app.render.mathml import CONTROL, math_html
-from app.render.text import one_line, web_address
-from app.render.unicode_math import unicode_math
+from app.render.mathml import math_html
+from app.render.text import one_line, plain, web_address
+from app.render.unicode_math import plain_math
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 Show = Callable[[str], Markup]
@@ -54,23 +54,16 @@ class Paper:
     provenance: str
 
 
-def plain(text: str | None) -> str:
-    """Return a text on one line without the characters that XML forbids; escaping is the template's work."""
-    return CONTROL.sub("\ufffd", one_line(text))
-
-
 def shower(math: Math) -> Show:
     """Return what turns a text of arXiv's into XHTML, its formulas shown in this way."""
-    if math is Math.MATHML:
-        return _with_mathml
-    return _in_unicode if math is Math.UNICODE else _in_tex
+    return _with_mathml if math is Math.MATHML else lambda text: escape(plain_math(text, math))
 
 
 def paper(item: DigestItem, number: int, _: Translator, *, file: str, language: str) -> Paper:
     """Return what the book shows of its ``number``-th paper, whose details stand in ``file``."""
     title = one_line(item.title) or one_line(item.arxiv_id)
     heading = one_line(item.translated_title)
-    is_translated = bool(heading) and not _is_same(heading, title)
+    is_translated = bool(heading) and not reads_same(heading, title)
     tldr, tldr_en = one_line(item.tldr), one_line(item.tldr_en)
     abstract, translation = one_line(item.abstract), one_line(item.translated_abstract)
     return Paper(
@@ -83,10 +76,10 @@ def paper(item: DigestItem, number: int, _: Translator, *, file: str, language: 
         abs=web_address(item.links.abs),
         pdf=web_address(item.links.pdf),
         summary=tldr or tldr_en or plain(phrases.status(item, _)),
-        summary_lang="en" if tldr_en and (not tldr or _is_same(tldr, tldr_en)) else language,
+        summary_lang="en" if tldr_en and (not tldr or reads_same(tldr, tldr_en)) else language,
         has_summary=bool(tldr or tldr_en),
-        tldr_en=tldr_en if tldr and not _is_same(tldr_en, tldr) else "",
-        translation="" if _is_same(translation, abstract) else translation,
+        tldr_en=tldr_en if tldr and not reads_same(tldr_en, tldr) else "",
+        translation="" if reads_same(translation, abstract) else translation,
         abstract=abstract,
         is_cut=item.abstract_is_cut and bool(abstract),
         withdrawn=item.withdrawn,
@@ -110,19 +103,6 @@ def _facts(item: DigestItem, _: Translator) -> tuple[Fact, ...]:
     )
 
 
-def _is_same(text: str, other: str) -> bool:
-    """Tell whether a reader sees the same text."""
-    return text == other or display(text) == display(other)
-
-
 def _with_mathml(text: str) -> Markup:
     # HTML knows where MathML begins, XML wants to be told. Texts are escaped, so that "<math" is an element.
     return Markup(str(math_html(text)).replace("<math", f'<math xmlns="{MATHML}"'))  # noqa: S704
-
-
-def _in_unicode(text: str) -> Markup:
-    return escape(plain(unicode_math(text)))
-
-
-def _in_tex(text: str) -> Markup:
-    return escape(plain(display(text)))

@@ -4,8 +4,9 @@
 """
 
 from app.render.document import DigestDocument, Math, View
-from app.render.feeds.model import MEDIA_TYPES, FeedDocument, FeedEntry, atom, jsonfeed, rss
+from app.render.feeds.model import FeedDocument, FeedEntry, atom, jsonfeed, rss
 from app.render.feeds.of_digest import FeedHead, digest_feed, digests_feed, papers_feed
+from app.render.media import MEDIA_TYPES
 
 __all__ = [
     "MATH",

@@ -15,6 +15,7 @@ from html import escape
 
 from lxml import etree
 
+from app.render.media import MEDIA_TYPES
 from app.render.text import instant
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -24,7 +25,6 @@ LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 CATEGORY_SCHEME = "http://arxiv.org/schemas/atom"  # as arXiv's own feeds say it
 GENERATOR = "Zhaiyao"
 
-MEDIA_TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 
 # What XML 1.0 (section 2.2) does not know as a character, and the control characters that it advises against.
 NOT_TEXT = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

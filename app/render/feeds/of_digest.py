@@ -11,14 +11,13 @@ from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from app.arxiv import taxonomy
-from app.arxiv.display import display
 from app.render import phrases
 from app.render.document import DigestDocument, DigestItem, Math, View
 from app.render.feeds.model import FeedDocument, FeedEntry
 from app.render.html import digest_html, paper_html
 from app.render.i18n import translator
 from app.render.text import encodable, one_line, web_address
-from app.render.unicode_math import unicode_math
+from app.render.unicode_math import plain_math
 
 NAMESPACE = UUID("6f1d5a0e-6f0c-5c0b-9f43-2a7c1b0d9e58")  # never to be changed: every id of every feed hangs on it
 ENGLISH = "en"
@@ -116,18 +115,18 @@ def _paper_entries(document: DigestDocument, math: Math) -> Iterable[FeedEntry]:
     stream = document.channel or document.id
     for item in document.items:
         is_translated = bool(item.translated_title or item.translated_abstract or item.tldr)
-        title = _plain(item.translated_title, math)
-        summary = _plain(item.tldr, math)
+        title = plain_math(item.translated_title, math)
+        summary = plain_math(item.tldr, math)
         yield FeedEntry(
             id=_urn("paper", stream, document.language, item.arxiv_id),
-            title=title or _plain(item.title, math) or one_line(item.arxiv_id),
+            title=title or plain_math(item.title, math) or one_line(item.arxiv_id),
             url=web_address(item.links.abs) or None,
             published=item.added_at or begun,
             updated=item.changed_at or item.added_at or document.created_at,
-            authors=tuple(filter(None, (_plain(author.name, math) for author in item.authors))),
+            authors=tuple(filter(None, (plain_math(author.name, math) for author in item.authors))),
             categories=_categories(item),
             content_html=str(paper_html(item, document.language, math)),
-            summary=summary or _plain(item.tldr_en, math) or None,
+            summary=summary or plain_math(item.tldr_en, math) or None,
             language=document.language if is_translated else ENGLISH,
             position=item.position,
             title_language=document.language if title else ENGLISH,
@@ -137,17 +136,12 @@ def _paper_entries(document: DigestDocument, math: Math) -> Iterable[FeedEntry]:
 
 def _categories(item: DigestItem) -> tuple[str, ...]:
     """A paper's categories on one line, the primary one first, each once."""
-    return tuple(dict.fromkeys(filter(None, map(one_line, (item.primary_category, *item.categories)))))
-
-
-def _plain(text: str | None, math: Math) -> str:
-    """A text as titles and names show it: they hold no markup, so that MathML is Unicode there."""
-    return display(one_line(text)) if math is Math.TEX else unicode_math(text)
+    return tuple(filter(None, map(one_line, phrases.categories(item.primary_category, item.categories))))
 
 
 def _digest_title(document: DigestDocument, math: Math) -> str:
     """The digest's title with its days in words, unless the title names the last of them."""
-    title = _plain(document.title, math) or one_line(document.channel) or one_line(document.id)
+    title = plain_math(document.title, math) or one_line(document.channel) or one_line(document.id)
     if document.period is None or document.period.to.isoformat() in title:
         return title
     return f"{title} · {phrases.dates(document)}"

@@ -250,7 +250,9 @@ def test_hostile_texts_are_text(text: str, math: str) -> None:
 @settings(max_examples=50)
 @given(st.text() | st.text(st.sampled_from("<>&'\"$\\{}]-! \x00\ud800\ufffe^_ab")))
 def test_any_text_gives_well_formed_pages(text: str) -> None:
-    pages(document(hostile_item(text), title=text))
+    book = pages(document(hostile_item(text), title=text))
+    assert sum(len(root.findall(f".//{XHTML}article")) for root in book.values()) == 1
+    assert not [root for root in book.values() if root.findall(f".//{XHTML}script")]
 
 
 def test_real_texts_give_well_formed_pages(archive_papers: Path, samples: Path) -> None:

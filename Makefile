@@ -16,7 +16,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-browser format catalogs lock clean
+.PHONY: help demo run test fuzz test-browser format catalogs lock clean
 
 help: ## Say what can be done
 	@echo "Zhaiyao: digests of new arXiv papers"
@@ -52,6 +52,9 @@ test: $(VENV)/dev.stamp ## Check style and types, and run every test
 	@echo "· architecture" && $(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@echo "· tests" && $(BIN)/pytest
 	@echo "all is well; next: make demo, or see CONTRIBUTING.md"
+
+fuzz: $(VENV)/dev.stamp ## Try every operation of the API with many invented requests (ZHAIYAO_FUZZ=500 of each)
+	@ZHAIYAO_FUZZ=$${ZHAIYAO_FUZZ:-500} $(BIN)/pytest -n 2 --dist load tests/test_fuzz.py
 
 test-browser: $(VENV)/dev.stamp ## Look at the pages in Chromium; pictures in build/screenshots
 	@$(BIN)/pytest -n 0 -rsf tests/browser/check_pages.py

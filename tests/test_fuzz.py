@@ -50,5 +50,5 @@ def address(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 
 @schema.parametrize()
 @hypothesis.settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
-def test_an_operation_keeps_its_contract(case: schemathesis.Case, address: str) -> None:
+def test_an_operation_keeps_its_contract(case: "schemathesis.Case[Any]", address: str) -> None:
     case.call_and_validate(base_url=address, timeout=30, excluded_checks=EXCLUDED)

@@ -48,4 +48,5 @@ change_marks = Table(
     "change_marks", Base.metadata, Column("kind", Text, nullable=False), Column("key", Text, nullable=False)
 )
 """What changed and has no place in the log yet. Triggers append to it in the writer's transaction; it has no index, so that
-they can in bulk. ``kind`` is one of ``ChangeKind``, or ``texts``: of a paper, on which depends whether its summaries are stale."""
+they can in bulk. ``kind`` is one of ``ChangeKind``, or ``texts``: of a paper, on which depends whether
+its summaries are stale."""

@@ -83,7 +83,11 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column(
-            "position", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="grows from change to change"
+            "position",
+            sa.BigInteger(),
+            sa.Identity(always=False),
+            nullable=False,
+            comment="grows from change to change",
         ),
         sa.Column("is_deleted", sa.Boolean(), nullable=False),
         sa.Column(
@@ -108,7 +112,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("epoch", name=op.f("uq_change_epochs_epoch")),
     )
     op.execute("INSERT INTO change_epochs (epoch, server, began_after) VALUES (gen_random_uuid(), 'migration', 0)")
-    op.create_table("change_marks", sa.Column("kind", sa.Text(), nullable=False), sa.Column("key", sa.Text(), nullable=False))
+    op.create_table(
+        "change_marks", sa.Column("kind", sa.Text(), nullable=False), sa.Column("key", sa.Text(), nullable=False)
+    )
     # Marks live for seconds: what they leave must be cleared away before looking for the next ones gets slow.
     op.execute(
         "ALTER TABLE change_marks SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, "
@@ -123,7 +129,11 @@ def upgrade() -> None:
     texts = ("texts", "arxiv_id", "arxiv_id, abstract_hash, version")
     op.execute(_trigger("mark_texts", "papers", "UPDATE", *texts))
     # What is there already comes into the log as any change does, a batch at a time: the triggers hold writers off until here.
-    for table, kind, key in (("papers", "paper", "arxiv_id"), ("summaries", "summary", "id"), ("digests", "digest", "id")):
+    for table, kind, key in (
+        ("papers", "paper", "arxiv_id"),
+        ("summaries", "summary", "id"),
+        ("digests", "digest", "id"),
+    ):
         op.execute(f"INSERT INTO change_marks (kind, key) SELECT '{kind}', {key} FROM {table}")  # noqa: S608
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, exists, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.arxiv import taxonomy
@@ -132,7 +133,7 @@ async def sources_of(session: AsyncSession, arxiv_ids: Sequence[str]) -> dict[st
     """As ``find_source``, of each of these papers that has one."""
     newest = (
         select(PaperEntry)
-        .distinct(PaperEntry.arxiv_id)
+        .ext(distinct_on(PaperEntry.arxiv_id))
         .where(among(PaperEntry.arxiv_id, arxiv_ids))
         .order_by(PaperEntry.arxiv_id, PaperEntry.id.desc())
     )

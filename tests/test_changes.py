@@ -189,6 +189,30 @@ async def test_a_copy_follows_every_kind_of_change(
     await followed(("digest", "deleted"))
 
 
+async def test_what_is_shown_with_a_paper_is_a_change_of_it(
+    client: httpx.AsyncClient, tools: Tools, tmp_path: Path
+) -> None:
+    await store(tools, tmp_path, "cs.CL", TUESDAY, *map(Item, IDS))
+    mirror = Mirror(client)
+    await mirror.sync()
+    for statement in (
+        "UPDATE announcements SET announce_type = 'cross' WHERE arxiv_id = :id",
+        "INSERT INTO announcements (arxiv_id, category, announced_on, announce_type) VALUES (:id, 'x', '2026-01-14', 'new')",
+        "DELETE FROM announcements WHERE arxiv_id = :id",
+        "INSERT INTO paper_entries (arxiv_id, format, raw, raw_hash) VALUES (:id, 'rss2', 'again', 'hash')",
+        "DELETE FROM paper_entries WHERE arxiv_id = :id",
+    ):
+        await execute(tools, statement, id=IDS[2])
+        assert await mirror.sync() == [("paper", IDS[2], "upserted")], statement
+        assert mirror.things == await truth(client)
+    # A digest is there when its first revision is.
+    await execute(
+        tools,
+        "INSERT INTO digests (id, kind, title, language, revision) VALUES ('draft', 'papers', 'Not yet', 'en', 0)",
+    )
+    assert await mirror.sync() == []
+
+
 async def test_what_no_caller_sees_is_no_change(client: httpx.AsyncClient, tools: Tools, tmp_path: Path) -> None:
     await store(tools, tmp_path, "cs.CL", TUESDAY, *map(Item, IDS))
     ok(await client.post("/v1/digests", json=DIGEST), 201)

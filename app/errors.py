@@ -82,6 +82,14 @@ class InvalidCursor(ZhaiyaoError):
     title = "Invalid cursor"
 
 
+class CursorExpired(ZhaiyaoError):
+    """A cursor of a time that the database does not remember, because it was restored to an earlier one."""
+
+    code = "cursor_expired"
+    status = 410
+    title = "Cursor expired"
+
+
 class NotFound(ZhaiyaoError):
     """A thing that is addressed by name and does not exist."""
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import calls, jobs, summaries, summarizing
+from app import calls, changes, jobs, summaries, summarizing
 from app.config import Settings
 from app.ingestion import Tools
 from app.jobs import JobKind, Queue, enqueue_once
@@ -17,6 +17,7 @@ from app.tasks import MAX_ATTEMPTS, build_app, due_jobs
 logger = logging.getLogger(__name__)
 
 RESCUE_EVERY = 5.0
+SEQUENCE_EVERY = 10.0
 RESTART_AFTER = 2.0
 GRACE = 10.0
 """Seconds that running jobs are given when the worker is asked to stop; what is not done by then is done again."""
@@ -24,7 +25,10 @@ GRACE = 10.0
 
 async def run_worker(tools: Tools, url: str) -> None:
     """Work until cancelled. An engine that has lost its database is started again until the database is back."""
-    rescue = asyncio.create_task(_rescue_for_ever(tools), name="rescue")
+    aside = [
+        asyncio.create_task(_rescue_for_ever(tools), name="rescue"),
+        asyncio.create_task(_sequence_for_ever(tools), name="changes"),
+    ]
     try:
         while True:
             try:
@@ -34,9 +38,9 @@ async def run_worker(tools: Tools, url: str) -> None:
             logger.warning("the job engine starts again in %g seconds", RESTART_AFTER)
             await asyncio.sleep(RESTART_AFTER)
     finally:
-        rescue.cancel()
-        with suppress(asyncio.CancelledError):
-            await rescue
+        for task in aside:
+            task.cancel()
+        await asyncio.gather(*aside, return_exceptions=True)
 
 
 async def _run_engine(tools: Tools, url: str) -> None:
@@ -155,6 +159,18 @@ async def _rescue_for_ever(tools: Tools) -> None:
         except Exception:
             logger.exception("looking for the jobs of dead workers failed")
         await asyncio.sleep(RESCUE_EVERY)
+
+
+async def _sequence_for_ever(tools: Tools) -> None:
+    """Keep marks of changes from piling up while nobody reads the log."""
+    while True:
+        try:
+            await changes.sequence(tools.database)
+        except (OSError, SQLAlchemyError) as error:
+            logger.warning("bringing the log of changes up to date failed: %s", _first_line(error))
+        except Exception:
+            logger.exception("bringing the log of changes up to date failed")
+        await asyncio.sleep(SEQUENCE_EVERY)
 
 
 async def _lose_calls(session: AsyncSession, job_id: int) -> None:

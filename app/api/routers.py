@@ -1,6 +1,6 @@
 """Every route of the API, in the order in which an address is held against them."""
 
-from app.api import channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
+from app.api import changes, channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
 
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
@@ -11,6 +11,7 @@ ROUTERS = [
     feeds.router,
     channels.router,
     digests.router,
+    changes.router,
     jobs.router,
     health.router,
 ]

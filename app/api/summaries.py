@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app import calls, digests, papers, summaries, summarizing
@@ -100,6 +100,14 @@ async def list_summaries(
     next_cursor = encode(key, query)
     link_next(request, response, next_cursor)
     return Page[SummaryRead](items=[SummaryRead.of(row, paper) for row, paper in rows], next_cursor=next_cursor)
+
+
+@router.get("/summaries/{id}", summary="Get one summary")
+async def get_summary(
+    id: Annotated[int, Path(ge=1, le=2**63 - 1, description="As in the lists of summaries")], session: SessionDep
+) -> SummaryRead:
+    """The same as in the lists, by its number."""
+    return SummaryRead.of(*await summaries.get_summary(session, id))
 
 
 @router.get("/backlog", summary="What is still to be summarised")

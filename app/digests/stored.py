@@ -11,6 +11,7 @@ from sqlalchemy import Select, delete, func, or_, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
+from app.db import among
 from app.errors import NotFound
 from app.models import Channel, Digest, DigestItem, DigestKind, DigestRevision
 from app.render import document
@@ -198,6 +199,22 @@ async def latest_head(session: AsyncSession, slug: str, language: str | None) ->
     return page.heads[0]
 
 
+_LISTED = (
+    select(Digest, DigestRevision.receipt)
+    .join(
+        DigestRevision,
+        (DigestRevision.digest_id == Digest.id) & (DigestRevision.revision == Digest.revision),
+    )
+    .where(Digest.revision > 0)
+)
+
+
+async def get_listed(session: AsyncSession, digest_ids: Sequence[str]) -> list[tuple[Digest, Receipt]]:
+    """Those of these digests that are written, with the receipts of their newest revisions."""
+    rows = await session.execute(_LISTED.where(among(Digest.id, digest_ids)))
+    return [(digest, RECEIPT.validate_python(receipt)) for digest, receipt in rows]
+
+
 async def list_digests(
     session: AsyncSession,
     *,
@@ -211,16 +228,7 @@ async def list_digests(
 
     ``NotFound`` for a channel that does not exist.
     """
-    query = (
-        select(Digest, DigestRevision.receipt)
-        .join(
-            DigestRevision,
-            (DigestRevision.digest_id == Digest.id) & (DigestRevision.revision == Digest.revision),
-        )
-        .where(Digest.revision > 0)
-        .order_by(Digest.position.desc())
-        .limit(limit + 1)
-    )
+    query = _LISTED.order_by(Digest.position.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(Digest.position < before)
     if channel is not None:

@@ -5,11 +5,13 @@ unique indexes. ``NULL`` means that nobody said, never that a value is empty.
 """
 
 from app.models.base import Base
+from app.models.changes import Change, ChangeEpoch, change_marks
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
 from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest
 from app.models.papers import Announcement, Ingestion, Listing, Paper, PaperEntry
 from app.models.states import (
     CallOutcome,
+    ChangeKind,
     DigestKind,
     FetchOutcome,
     ListingState,
@@ -26,6 +28,9 @@ __all__ = [
     "Base",
     "Call",
     "CallOutcome",
+    "Change",
+    "ChangeEpoch",
+    "ChangeKind",
     "Channel",
     "ChannelPaper",
     "Coverage",
@@ -52,4 +57,5 @@ __all__ = [
     "Summary",
     "SummaryOrigin",
     "SummaryStatus",
+    "change_marks",
 ]

@@ -89,3 +89,11 @@ class Schedule(StrEnum):
     ANNOUNCEMENT = "announcement"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+
+
+class ChangeKind(StrEnum):
+    """What the log of changes is about."""
+
+    PAPER = "paper"
+    SUMMARY = "summary"
+    DIGEST = "digest"

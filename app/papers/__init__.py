@@ -3,6 +3,7 @@
 from app.papers.finding import (
     PaperFilter,
     Source,
+    announcements_of,
     check_period,
     find_datestamps,
     find_papers,
@@ -10,6 +11,7 @@ from app.papers.finding import (
     get_paper,
     list_announcements,
     list_papers,
+    sources_of,
 )
 from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, of_record, raw_hash, rows_of_record
 from app.papers.storing import Upserted, upsert, upsert_rows
@@ -21,6 +23,7 @@ __all__ = [
     "Source",
     "Upserted",
     "abstract_hash",
+    "announcements_of",
     "check_period",
     "find_datestamps",
     "find_papers",
@@ -32,6 +35,7 @@ __all__ = [
     "of_record",
     "raw_hash",
     "rows_of_record",
+    "sources_of",
     "upsert",
     "upsert_rows",
 ]

@@ -1,13 +1,16 @@
 """Finding papers again: one, several, a page of a filtered list."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, exists, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.arxiv import taxonomy
+from app.db import among
 from app.errors import InvalidInput, NotFound
 from app.models import Announcement, Paper, PaperEntry
 
@@ -101,6 +104,15 @@ async def list_announcements(session: AsyncSession, arxiv_id: str) -> list[Annou
     return list(await session.scalars(query.order_by(Announcement.announced_on, Announcement.category)))
 
 
+async def announcements_of(session: AsyncSession, arxiv_ids: Sequence[str]) -> dict[str, list[Announcement]]:
+    """When and where each of these papers was announced, the first first; without those that never were."""
+    query = select(Announcement).where(among(Announcement.arxiv_id, arxiv_ids))
+    found: dict[str, list[Announcement]] = defaultdict(list)
+    for row in await session.scalars(query.order_by(Announcement.announced_on, Announcement.category)):
+        found[row.arxiv_id].append(row)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The newest record of a paper as it was received."""
@@ -115,6 +127,18 @@ async def find_source(session: AsyncSession, arxiv_id: str) -> Source | None:
     query = select(PaperEntry).where(PaperEntry.arxiv_id == arxiv_id).order_by(PaperEntry.id.desc()).limit(1)
     entry = await session.scalar(query)
     return Source(entry.format, entry.received_at, entry.raw) if entry else None
+
+
+async def sources_of(session: AsyncSession, arxiv_ids: Sequence[str]) -> dict[str, Source]:
+    """As ``find_source``, of each of these papers that has one."""
+    newest = (
+        select(PaperEntry)
+        .ext(distinct_on(PaperEntry.arxiv_id))
+        .where(among(PaperEntry.arxiv_id, arxiv_ids))
+        .order_by(PaperEntry.arxiv_id, PaperEntry.id.desc())
+    )
+    rows = await session.scalars(newest)
+    return {row.arxiv_id: Source(row.format, row.received_at, row.raw) for row in rows}
 
 
 async def find_datestamps(session: AsyncSession, arxiv_ids: Iterable[str]) -> dict[str, date]:

@@ -1,12 +1,13 @@
 """Which of several summaries speaks for a paper."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
+from app.errors import NotFound
 from app.llm import Detail, is_english
 from app.models import Paper, Summary, SummaryOrigin, SummaryStatus
 
@@ -66,6 +67,21 @@ async def list_summaries(session: AsyncSession, arxiv_id: str, language: str | N
     if language is not None:
         query = query.where(Summary.language == language)
     return list(await session.scalars(query.order_by(Summary.language, Summary.made_at.desc(), Summary.id.desc())))
+
+
+async def get_summaries(session: AsyncSession, summary_ids: Sequence[int]) -> list[tuple[Summary, Paper]]:
+    """Those of these summaries that there are, with their papers."""
+    wanted = Summary.id == any_(literal(summary_ids, ARRAY(BigInteger)))
+    rows = await session.execute(select(Summary, Paper).join(Paper, Paper.arxiv_id == Summary.arxiv_id).where(wanted))
+    return [(summary, paper) for summary, paper in rows]
+
+
+async def get_summary(session: AsyncSession, summary_id: int) -> tuple[Summary, Paper]:
+    """A summary with its paper; ``NotFound``."""
+    found = await get_summaries(session, [summary_id])
+    if not found:
+        raise NotFound(f"There is no summary {summary_id}.")
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """CONTRACT: wire. What goes in and out over HTTP, as pydantic models; the OpenAPI document is made from them."""
 
+from app.api.schemas.changes import ChangeRead, ChangesPage
 from app.api.schemas.channels import (
     ChannelCreate,
     ChannelPreview,
@@ -77,6 +78,8 @@ __all__ = [
     "AuthorRead",
     "BacklogRead",
     "CalendarRead",
+    "ChangeRead",
+    "ChangesPage",
     "ChannelCreate",
     "ChannelPreview",
     "ChannelPreviewRead",

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from app.api.bodies import bodies_of
 from app.api.caching import cached_headers, etag_of, not_modified
+from app.api.change_bodies import bodies_of
 from app.api.deps import ToolsDep
 from app.api.paging import decode, encode, link_next
 from app.api.schemas import ChangeRead, ChangesPage, Problem

@@ -4,12 +4,14 @@ from app.papers.finding import (
     PaperFilter,
     Source,
     check_period,
+    conditions,
     find_datestamps,
     find_papers,
     find_source,
     get_paper,
     list_announcements,
     list_papers,
+    newest_beside,
 )
 from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, of_record, raw_hash, rows_of_record
 from app.papers.storing import Upserted, upsert, upsert_rows
@@ -22,6 +24,7 @@ __all__ = [
     "Upserted",
     "abstract_hash",
     "check_period",
+    "conditions",
     "find_datestamps",
     "find_papers",
     "find_source",
@@ -29,6 +32,7 @@ __all__ = [
     "list_announcements",
     "list_papers",
     "names_listed",
+    "newest_beside",
     "of_record",
     "raw_hash",
     "rows_of_record",

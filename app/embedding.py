@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import vectors
 from app.config import Settings
 from app.db import Database
-from app.embedder import open_process
+from app.embedder import MODEL, open_process
 from app.jobs import JobKind, NewJob
 
 BATCH: Final = 100
@@ -56,6 +56,37 @@ async def embed_lacking(
             if progress is not None:
                 progress(done)
     return Embedded(done, len(found) > most)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How things stand: papers with a vector of the present model, papers stored, and why there are no more, if something hinders
+    it.
+    """
+
+    model: str
+    indexed: int
+    stored: int
+    obstacle: str | None
+
+    def __str__(self) -> str:
+        said = f"{self.indexed:,} of {self.stored:,} papers can be compared by meaning ({self.model})."
+        return f"{said} {self.obstacle}" if self.obstacle else said
+
+
+async def look(database: Database, settings: Settings) -> State:
+    """How things stand."""
+    async with database.transaction() as session:
+        share = await vectors.coverage(session)
+        obstacle = await vectors.find_obstacle(session, settings.embeddings, to="embed")
+    return State(MODEL, share.indexed, share.stored, obstacle)
+
+
+async def forget(database: Database) -> None:
+    """Have every paper embedded anew; the vectors that are there serve until then."""
+    async with database.transaction() as session:
+        if await vectors.has_table(session):
+            await vectors.forget_all(session)
 
 
 def embed_job() -> NewJob:

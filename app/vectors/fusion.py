@@ -8,7 +8,7 @@ K: Final = 60
 """The constant of the paper: how little the first places are ahead of the next ones."""
 
 LEXICAL_WEIGHT: Final = 1.0
-VECTOR_WEIGHT: Final = 0.2
+VECTOR_WEIGHT: Final = 0.1
 """Measured by ``bench/similar.py``: equal weights make known items harder to find (docs/similar.md)."""
 
 

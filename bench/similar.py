@@ -156,7 +156,7 @@ async def alike(bench: Bench, session: AsyncSession) -> None:
         await similar.by_words(session, paper, limit=10)
         said.append(time.perf_counter() - begin)
     print(
-        f"\nof the ten most similar to {len(asked)} papers, {statistics.mean(shares):.3f} share the category; by chance {chance:.3f}"
+        f"\nof the ten nearest to {len(asked)} papers {statistics.mean(shares):.3f} share the category; by chance {chance:.3f}"
     )
     print(f"p50 by meaning {statistics.median(meant) * 1000:.1f} ms, by words {statistics.median(said) * 1000:.1f} ms")
 
@@ -175,7 +175,7 @@ def halves(bench: Bench) -> None:
     asked = bench.model.embed([one for one, _ in pairs.values()], Kind.QUERY)
     wanted = bench.model.embed([other for _, other in pairs.values()], Kind.PASSAGE)
     names = list(pairs)
-    meant = [[names[place] for place in (-row).argsort()[:10]] for row in asked @ wanted.T]
+    meant = [[names[place] for place in (-row).argsort()[:100]] for row in asked @ wanted.T]
     index = Words({name: other for name, (_, other) in pairs.items()})
     lexical = [index.rank(one) for one, _ in pairs.values()]
     print(
@@ -219,7 +219,7 @@ async def recall(bench: Bench, count: int) -> None:
         p50, limit = statistics.median(fast) * 1000, statistics.median(slow) * 1000
         p95 = sorted(fast)[int(len(fast) * 0.95)] * 1000
         print(
-            f"  {name:<20} recall@10 {share}   p50 {p50:6.1f} p95 {p95:6.1f} ms; comparing all {limit:6.1f} ms; {p50 / limit:.2f}x"
+            f"  {name:<20} recall@10 {share} p50 {p50:6.1f} p95 {p95:6.1f} ms; comparing all {limit:.1f} ms; {p50 / limit:.2f}x"
         )
 
 
@@ -231,7 +231,7 @@ _COPY_PAPERS = """
 _COPY_VECTORS = f"""
     INSERT INTO {vectors.TABLE} (arxiv_id, model, text_hash, embedding)
     SELECT copy.arxiv_id, real.model, real.text_hash, l2_normalize(real.embedding
-        + (SELECT array_agg((random() - 0.5) * 0.15 + 0 * copy.n) FROM generate_series(1, {embedder.DIMENSIONS}))::halfvec)
+        + (SELECT array_agg((random() - 0.5) * 0.15) FROM generate_series(1, {embedder.DIMENSIONS}) WHERE copy.n > 0)::halfvec)
     FROM (SELECT arxiv_id, row_number() OVER () AS n FROM papers WHERE arxiv_id LIKE 'copy.%') AS copy
     JOIN (SELECT *, row_number() OVER () AS n, count(*) OVER () AS all FROM {vectors.TABLE}) AS real
       ON real.n = 1 + copy.n % real.all

@@ -32,8 +32,8 @@ async def list_similar(
     withdrawn: Annotated[bool | None, Query(description="Only withdrawn papers, or only the others")] = None,
     limit: Limit = 10,
 ) -> SimilarPage:
-    """By meaning, in any language, where embeddings are on and the paper has one; otherwise by the rarest words that papers
-    share. `search` says which, and why. The paper itself is never among them.
+    """By the rarest words that papers share and, where embeddings are on and the paper has one, by meaning in any language.
+    `search` says which, and why. The paper itself is never among them.
     """
     wanted = PaperFilter(
         category=taxonomy.canonical(category) if category is not None else None,

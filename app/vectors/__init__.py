@@ -4,7 +4,7 @@ The table is a cache. It is made where the extension pgvector can be had, when t
 that the schema does without; nothing but ``app.vectors`` speaks to it.
 """
 
-from app.vectors.fusion import LEXICAL_WEIGHT, VECTOR_WEIGHT, K, fuse
+from app.vectors.fusion import PAPER_WEIGHTS, QUERY_WEIGHTS, K, fuse
 from app.vectors.nearest import Near, has_vector, nearest, nearest_to_paper
 from app.vectors.table import (
     TABLE,
@@ -21,9 +21,9 @@ from app.vectors.table import (
 )
 
 __all__ = [
-    "LEXICAL_WEIGHT",
+    "PAPER_WEIGHTS",
+    "QUERY_WEIGHTS",
     "TABLE",
-    "VECTOR_WEIGHT",
     "Coverage",
     "K",
     "Near",

@@ -7,9 +7,12 @@ from typing import Final
 K: Final = 60
 """The constant of the paper: how little the first places are ahead of the next ones."""
 
-LEXICAL_WEIGHT: Final = 1.0
-VECTOR_WEIGHT: Final = 0.1
-"""Measured by ``bench/similar.py``: equal weights make known items harder to find (docs/similar.md)."""
+QUERY_WEIGHTS: Final = (1.0, 0.1)
+"""Of words and of meaning, where a query looks for papers: equal weights make known items harder to find."""
+
+PAPER_WEIGHTS: Final = (1.0, 0.5)
+"""The same where papers are alike: a whole abstract says more by its meaning than a query does. Both are measured by
+``bench/similar.py`` (docs/similar.md)."""
 
 
 def fuse(

@@ -40,9 +40,9 @@ class SimilarRead(PaperRead):
     """A paper, and how alike it is."""
 
     score: float = Field(
-        description="The more, the more alike, comparable within one answer only. In mode `vector` the cosine of the angle "
-        "between both papers' vectors, 1 at most; in mode `lexical` the sum of the shared words' rarities",
-        examples=[0.83],
+        description="The more, the more alike; comparable within one answer only. In mode `hybrid` the sum of weighted "
+        "reciprocal ranks, in mode `lexical` the sum of the shared words' rarities",
+        examples=[0.0238],
     )
 
     @classmethod

@@ -318,8 +318,11 @@ async def test_the_process_ends_with_its_worker_and_a_dead_one_is_an_error() -> 
         with pytest.raises(RuntimeError, match="has ended"):
             await process.embed(["stars"])
     # What a killed worker leaves is an input at its end, which ends the process by itself.
-    orphan = subprocess.Popen([sys.executable, "-m", "app.embedder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    orphan.communicate(b'["stars"]\n', timeout=60)
+    orphan = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app.embedder", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    out, _ = await asyncio.wait_for(orphan.communicate(b'["stars"]\n'), 60)
+    assert len(json.loads(out)) == 1
     assert orphan.returncode == 0
 
 
@@ -400,21 +403,24 @@ async def test_switched_off_nothing_is_made(sky: Service, service: Service, tmp_
 
 
 async def test_the_index_finds_what_comparing_all_finds(service: Service, tmp_path: Path) -> None:
-    """1,500 random vectors: the walk's recall, and under a condition that one paper in a hundred fulfils, exactness."""
+    """3,000 random vectors: the walk's recall, and under a condition that one paper in a hundred fulfils, exactness."""
     tools: Tools = service.app.state.tools
     await store_all(tools, tmp_path)
     await embedding.embed_lacking(tools.database, tools.settings)
-    await _invent(tools, 1500)
+    await _invent(tools, 3000)
     async with tools.database.transaction() as session:
         every = f"SELECT arxiv_id FROM {vectors.TABLE} ORDER BY embedding <=> (SELECT embedding FROM {vectors.TABLE} LIMIT 1)"
         plan = await session.scalars(text(f"EXPLAIN {every} LIMIT 10"))
         assert f"ix_{vectors.TABLE}_embedding" in " ".join(plan)
         hits = 0
-        for number in range(0, 1500, 150):
+        for number in range(0, 3000, 300):
             exact = list(await session.scalars(_EXACT, {"id": f"9001.{number:05}", "category": None}))
             found = await vectors.nearest_to_paper(session, f"9001.{number:05}", limit=10)
             hits += len({one.arxiv_id for one in found} & set(exact))
         assert hits >= 90, hits
+        # Let the planner prefer the walk, as it does among many papers, and let it not go far.
+        await session.execute(text("SET LOCAL enable_sort = off"))
+        await session.execute(text("SET LOCAL hnsw.max_scan_tuples = 20"))
         rare = [Paper.listed_in.overlap(["cs.RO"])]
         exact = list(await session.scalars(_EXACT, {"id": "9001.00001", "category": "cs.RO"}))
         found = await vectors.nearest_to_paper(session, "9001.00001", limit=10, conditions=rare)
@@ -486,18 +492,14 @@ async def test_the_command_embeds_what_is_lacking_and_says_how_things_stand(
 ) -> None:
     await store_all(service.tools, tmp_path)
     zhaiyao = CommandLine(tmp_path / "home", database_url=database_url)
-    off = await asyncio.to_thread(zhaiyao.run, "embeddings")
-    assert (off.code, off.out) == (1, "0 of 5 papers can be compared by meaning (use-multilingual-3)\n")
+    off = await asyncio.to_thread(zhaiyao.run, "embeddings", "--status")
+    assert (off.code, off.out) == (0, "0 of 5 papers can be compared by meaning (use-multilingual-3)\n")
     assert off.err == "zhaiyao: ZHAIYAO_EMBEDDINGS is off.\n"
     done = await asyncio.to_thread(zhaiyao.run, "embeddings", "--json", embeddings="auto")
     assert done.code == 0
     stands = {"model": "use-multilingual-3", "indexed": 5, "stored": 5, "obstacle": None}
     assert json.loads(done.out) == stands
     since = await _embedded_at(service.tools)
-    assert (await asyncio.to_thread(zhaiyao.run, "embeddings", "--status", embeddings="auto")).out.startswith(
-        "5 of 5 papers"
-    )
-    assert await _embedded_at(service.tools) == since
     assert (await asyncio.to_thread(zhaiyao.run, "embeddings", "--rebuild", embeddings="auto")).code == 0
     assert await _embedded_at(service.tools) > since
     doctor = await asyncio.to_thread(zhaiyao.run, "doctor", "--json", embeddings="auto")

@@ -15,7 +15,7 @@ from app.vectors import TABLE
 MIGRATION_LOCK = 0x7A68_6169  # "zhai": an advisory lock that belongs to nothing else in this database
 
 
-def belongs_to_us(_object: Any, name: str | None, type_: str, _reflected: bool, _compare_to: Any) -> bool:
+def belongs_to_us(name: str | None, type_: str, _parents: Any) -> bool:
     """Leave out of ``alembic check`` the job engine's tables, which its package defines, and the table of vectors, which is a
     cache and made only where pgvector can be had.
     """
@@ -27,7 +27,7 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
-        include_object=belongs_to_us,
+        include_name=belongs_to_us,
         compare_server_default=False,
         transactional_ddl=True,
     )

@@ -178,9 +178,14 @@ def halves(bench: Bench) -> None:
     meant = [[names[place] for place in (-row).argsort()[:100]] for row in asked @ wanted.T]
     index = Words({name: other for name, (_, other) in pairs.items()})
     lexical = [index.rank(one) for one, _ in pairs.values()]
+    fused = {
+        weight: mrr([_ids(vectors.fuse(both, weights=[1, weight])) for both in zip(lexical, meant, strict=True)], names)
+        for weight in WEIGHTS[1:]
+    }
     print(
-        f"\nhalves of {len(pairs)} abstracts, MRR@10: meaning {mrr(meant, names):.3f}, words {mrr(lexical, names):.3f}"
+        f"\nhalves of {len(pairs)} abstracts, MRR@10: meaning {mrr(meant, names):.3f}, words {mrr(lexical, names):.3f}, fused"
     )
+    print("  " + ", ".join(f"{weight}: {score:.3f}" for weight, score in fused.items()))
 
 
 async def recall(bench: Bench, count: int) -> None:

@@ -55,6 +55,7 @@ _EXAMPLES = {
     "llm_retry_delay": "4",
     "llm_probe_interval": "300",
     "resummarize": "true",
+    "embeddings": "auto",
 }
 
 _OLDER_NAMES = {"llm_model": "OPENAI_API_MODEL", "llm_base_url": "OPENAI_API_BASE", "llm_api_key": "OPENAI_API_KEY"}
@@ -102,6 +103,7 @@ class Settings(BaseSettings):
     llm_retry_delay: timedelta = timedelta(seconds=4)
     llm_probe_interval: timedelta = timedelta(minutes=5)
     resummarize: bool = True
+    embeddings: Literal["auto", "off"] = "auto"
 
     @field_validator("categories", "languages", "llm_model", "llm_fields", mode="before")
     @classmethod

@@ -30,6 +30,7 @@ class JobKind(StrEnum):
     FETCH = "fetch"
     SUMMARIZE = "summarize"
     COMPOSE = "compose"
+    EMBED = "embed"
 
 
 class Queue(StrEnum):

@@ -23,6 +23,7 @@ from app import (
     details,
     digests,
     door,
+    embedding,
     harvesting,
     harvests,
     ingestion,
@@ -74,6 +75,7 @@ def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
     _register(app, tools, JobKind.FETCH, fetch)
     _register(app, tools, JobKind.SUMMARIZE, summarize)
     _register(app, tools, JobKind.COMPOSE, compose)
+    _register(app, tools, JobKind.EMBED, embed)
     _schedule(app, tools)
     return app
 
@@ -222,6 +224,15 @@ async def compose(
     }
 
 
+async def embed(tools: Tools, job_id: int | None = None) -> dict[str, Any]:
+    """Embed papers whose vectors are lacking; what one job leaves over is the next one's."""
+    done = await embedding.embed_lacking(tools.database, tools.settings)
+    if done.more:
+        async with tools.database.transaction() as session:
+            await enqueue_once(session, embedding.embed_job())
+    return {"embedded": done.count, "obstacle": done.obstacle}
+
+
 def _schedule(app: procrastinate.App, tools: Tools) -> None:
     """Periodic work; the engine sees to it that each moment fires once in the whole cluster."""
 
@@ -251,6 +262,7 @@ async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[N
         *await due_polls(session, tools, now),
         *await due_harvests(session, tools, now),
         *await due_digests(session, tools, now),
+        *await embedding.due_embeddings(session, tools.settings),
     ]
 
 

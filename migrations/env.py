@@ -10,13 +10,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.config import load_settings, sqlalchemy_url
 from app.errors import ConfigurationError
 from app.models import Base
+from app.vectors import TABLE
 
 MIGRATION_LOCK = 0x7A68_6169  # "zhai": an advisory lock that belongs to nothing else in this database
 
 
-def belongs_to_us(_object: Any, name: str | None, type_: str, _reflected: bool, _compare_to: Any) -> bool:
-    """Leave the job engine's tables out of ``alembic check``: its package defines them."""
-    return not (type_ == "table" and name is not None and name.startswith("procrastinate"))
+def belongs_to_us(name: str | None, type_: str, _parents: Any) -> bool:
+    """Leave out of ``alembic check`` the job engine's tables, which its package defines, and the table of vectors, which is a
+    cache and made only where pgvector can be had.
+    """
+    return not (type_ == "table" and name is not None and (name.startswith("procrastinate") or name == TABLE))
 
 
 def run(connection: Connection) -> None:
@@ -24,7 +27,7 @@ def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
-        include_object=belongs_to_us,
+        include_name=belongs_to_us,
         compare_server_default=False,
         transactional_ddl=True,
     )

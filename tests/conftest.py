@@ -104,6 +104,7 @@ def make_settings(data_dir: Path, feed_url: str = "http://127.0.0.1:9/rss") -> S
         port=0,
         worker_concurrency=4,
         log_level="warning",
+        embeddings="off",
     )
 
 

@@ -128,7 +128,7 @@ class CommandLine:
     def environment(self, settings: dict[str, object]) -> dict[str, str]:
         """Nothing of the machine's but the path; ``settings`` without their prefix."""
         nowhere = {f"arxiv_{name}_url": NOWHERE for name in ("feed", "oai", "api")}
-        wanted = nowhere | {"arxiv_interval": 0} | self._settings | settings
+        wanted = nowhere | {"arxiv_interval": 0, "embeddings": "off"} | self._settings | settings
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),

@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from app import vectors
 from app.db import Database, alembic_config, head, upgrade
 from app.errors import ConfigurationError, SchemaOutdated
 
@@ -46,6 +47,20 @@ def test_up_check_down_up(empty_database_url: str) -> None:
     upgrade(empty_database_url)
     upgrade(empty_database_url)
     alembic.command.check(config)
+
+
+async def test_the_table_of_vectors_is_no_part_of_the_schema_and_goes_with_it(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    database = Database(empty_database_url)
+    async with database.transaction() as session:
+        assert await vectors.ensure_table(session) is None
+    await database.close()
+    config = alembic_config(empty_database_url)
+    alembic.command.check(config)
+    assert (vectors.TABLE,) in rows(empty_database_url, TABLES)
+    alembic.command.downgrade(config, "base")
+    # The extension stays: it may be another's.
+    assert [name for (name,) in rows(empty_database_url, TABLES)] == []
 
 
 async def test_an_old_schema_is_refused_with_what_to_do(empty_database_url: str) -> None:

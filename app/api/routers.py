@@ -1,9 +1,23 @@
 """Every route of the API, in the order in which an address is held against them."""
 
-from app.api import changes, channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
+from app.api import (
+    changes,
+    channels,
+    completeness,
+    digests,
+    feeds,
+    harvests,
+    health,
+    jobs,
+    listings,
+    papers,
+    similar,
+    summaries,
+)
 
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
+    similar.router,  # the same
     papers.router,
     listings.router,
     completeness.router,

@@ -41,8 +41,9 @@ def doctor(
         else ["ZHAIYAO_CONTACT is not set: arXiv asks whom to write to (mailto:you@example.org)."]
     )
 
-    async def check() -> tuple[str, list[Any]]:
+    async def check() -> tuple[str, list[Any], Any]:
         from app.db import Database
+        from app.embedding import look
         from app.resources import open_database_url, open_tools
         from app.summarizing import try_models
 
@@ -50,22 +51,24 @@ def doctor(
             database = Database(url)
             try:
                 await database.check_schema()
+                embedded = await look(database, settings)
             except ZhaiyaoError as error:
-                return error.detail, []
+                return error.detail, [], None
             finally:
                 await database.close()
             if not (settings.llm_model and call):
-                return "", []
+                return "", [], embedded
             async with open_tools(settings, url) as tools:
-                return "", await try_models(tools)
+                return "", await try_models(tools), embedded
 
-    fault, trials = run_to_end(check())
+    fault, trials, embedded = run_to_end(check())
     if as_json:
         report = {
             "settings": shown,
             "warnings": problems,
             "error": fault or None,
             "models": [asdict(one) for one in trials],
+            "embeddings": asdict(embedded) if embedded else None,
         }
         print(json.dumps(report, ensure_ascii=False))
     else:
@@ -76,6 +79,8 @@ def doctor(
         err.print(f"zhaiyao: {fault}" if fault else "The database answers and its schema is current.", soft_wrap=True)
         if not (fault or settings.llm_model):
             err.print("ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.")
+        if embedded:
+            err.print(str(embedded), soft_wrap=True)
         for trial in trials:
             err.print(_say_trial(trial), soft_wrap=True)
     if fault or any(trial.problem for trial in trials):

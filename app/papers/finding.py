@@ -44,9 +44,7 @@ async def list_papers(
     ``announced_from``, ``announced_to`` or ``announce_types`` it means announced there, in that period (both days included), as
     one of these types. The days of submission are UTC, and of the first version.
     """
-    check_period(wanted.announced_from, wanted.announced_to)
-    check_period(wanted.submitted_from, wanted.submitted_to)
-    query = select(Paper).where(*_conditions(wanted)).order_by(Paper.order_key.desc()).limit(limit + 1)
+    query = select(Paper).where(*conditions(wanted)).order_by(Paper.order_key.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(Paper.order_key < before)
     rows = list(await session.scalars(query))
@@ -54,7 +52,10 @@ async def list_papers(
     return rows[:limit], rows[limit - 1].order_key if more else None
 
 
-def _conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
+def conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
+    """The conditions on ``Paper`` that a filter describes; ``InvalidInput`` for a period that ends before it begins."""
+    check_period(wanted.announced_from, wanted.announced_to)
+    check_period(wanted.submitted_from, wanted.submitted_to)
     conditions: list[ColumnElement[bool]] = []
     names = sorted(taxonomy.names(wanted.category)) if wanted.category else None
     if names:
@@ -79,6 +80,16 @@ def _conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
     if wanted.arxiv_ids is not None:
         conditions.append(Paper.arxiv_id.in_(wanted.arxiv_ids))
     return conditions
+
+
+async def newest_beside(
+    session: AsyncSession, paper: Paper, *, limit: int, conditions: Sequence[ColumnElement[bool]] = ()
+) -> list[str]:
+    """Ids of the newest papers that share a category with one, without itself."""
+    query = select(Paper.arxiv_id).where(
+        Paper.listed_in.overlap(paper.listed_in), Paper.arxiv_id != paper.arxiv_id, *conditions
+    )
+    return list(await session.scalars(query.order_by(Paper.order_key.desc()).limit(limit)))
 
 
 async def get_paper(session: AsyncSession, arxiv_id: str) -> Paper:

@@ -1,6 +1,6 @@
 """Every route of the API, in the order in which an address is held against them."""
 
-from app.api import channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
+from app.api import channels, completeness, digests, feeds, harvests, health, jobs, keys, listings, papers, summaries
 
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
@@ -12,5 +12,6 @@ ROUTERS = [
     channels.router,
     digests.router,
     jobs.router,
+    keys.router,
     health.router,
 ]

@@ -4,6 +4,7 @@ Instants are UTC and end in ``_at``; days are arXiv's batch dates (US Eastern) a
 unique indexes. ``NULL`` means that nobody said, never that a value is empty.
 """
 
+from app.models.access import ApiKey, IdempotencyKey, RateWindow
 from app.models.base import Base
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
 from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest
@@ -16,6 +17,7 @@ from app.models.states import (
     Order,
     RunState,
     Schedule,
+    Scope,
     SummaryOrigin,
     SummaryStatus,
 )
@@ -23,6 +25,7 @@ from app.models.summaries import Call, ModelState, Spending, Summary
 
 __all__ = [
     "Announcement",
+    "ApiKey",
     "Base",
     "Call",
     "CallOutcome",
@@ -36,6 +39,7 @@ __all__ = [
     "Fetch",
     "FetchOutcome",
     "Harvest",
+    "IdempotencyKey",
     "Ingestion",
     "JobOutcome",
     "Listing",
@@ -45,9 +49,11 @@ __all__ = [
     "Paper",
     "PaperEntry",
     "RateLimit",
+    "RateWindow",
     "Rest",
     "RunState",
     "Schedule",
+    "Scope",
     "Spending",
     "Summary",
     "SummaryOrigin",

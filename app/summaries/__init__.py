@@ -6,7 +6,7 @@ with status ``pending``, and whoever inserts it enqueues its job in the same tra
 
 from app.summaries.backlog import STOPPED, Backlog, backlog, count, hurry, in_the_making
 from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries, summarized
-from app.summaries.human import HumanText, put_text, release_text
+from app.summaries.human import HumanText, get_text, put_text, release_text
 from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, lacking, request, retry, retry_failed
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
@@ -28,6 +28,7 @@ __all__ = [
     "fail",
     "find_summaries",
     "finish",
+    "get_text",
     "hold",
     "hold_still",
     "hurry",

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Scope as Connection
 
 from app import addresses, keys
+from app.addresses import Network
 from app.config import Settings
 from app.db import Database
 from app.errors import (
@@ -70,20 +71,24 @@ class Needs:
     """Which scope a request needs, by method and path."""
 
     def __init__(self, routes: Iterable[APIRoute]) -> None:
-        self._declared = [
-            (frozenset(route.methods or ()), route.path_regex, Scope(route.openapi_extra[_DECLARED]))
+        self._routes = [
+            (frozenset(route.methods or ()), route.path_regex, (route.openapi_extra or {}).get(_DECLARED))
             for route in routes
-            if route.openapi_extra and _DECLARED in route.openapi_extra
         ]
+        self._declared = [route for route in self._routes if route[2] is not None]
 
     def of(self, method: str, path: str) -> Scope | None:
         """The scope, or None for what is open to all."""
         if method in READING and path in OPEN:
             return None
-        for methods, pattern, scope in self._declared:
+        usual = Scope.READ if method in READING else Scope.WRITE
+        if not any(pattern.match(path) for _, pattern, _ in self._declared):  # nearly always
+            return usual
+        # The route that answers is the first that fits, and it may be one that declares nothing.
+        for methods, pattern, scope in self._routes:
             if method in methods and pattern.match(path):
-                return scope
-        return Scope.READ if method in READING else Scope.WRITE
+                return Scope(scope) if scope else usual
+        return usual
 
 
 class Access:
@@ -149,7 +154,7 @@ class Access:
         how = f"'zhaiyao keys create NAME --scope {caller.needed}' on the service's machine makes one."
         if not self._settings.public_read or not self._settings.listens_locally:
             raise KeyRequired(f"This needs a key, sent as 'Authorization: Bearer zy_…'; {how}")
-        if not _is_from_here(connection, caller.address):
+        if not _is_from_here(connection, caller.address, self._settings.trusted_proxies):
             raise WritingIsLocal(
                 "Without a key, writing is for callers on the service's own machine, and not for pages of other sites; "
                 "send it from there, or with a key."
@@ -192,14 +197,16 @@ def _secret(sent: Sequence[bytes]) -> str:
     return match[1].decode("ascii")
 
 
-def _is_from_here(connection: Connection, address: str) -> bool:
+def _is_from_here(connection: Connection, address: str, trusted: Sequence[Network]) -> bool:
     """Whether a caller is on this machine and no page of another site: such a page can make a browser here send requests."""
     if not addresses.is_loopback(address):
         return False
     headers = dict(connection["headers"])
     peer = connection.get("client")
-    if peer is not None and address == peer[0] and any(name in headers for name in _HIDING):
-        return False  # a proxy here, of which nobody has said whether it is to be believed
+    is_believed = peer is not None and addresses.is_among(peer[0], trusted)
+    is_told = b"x-forwarded-for" in headers or b"forwarded" in headers
+    if not (is_believed and is_told) and any(name in headers for name in _HIDING):
+        return False  # there is a proxy, of which nobody has said that it is to be believed
     host = _host(connection)
     if host and not addresses.is_local_name(host):
         return False  # a name of somebody else's that was made to lead here (DNS rebinding)

@@ -18,12 +18,17 @@ HEAD_SECONDS = 10.0
 """How long the head of a request may take, from its first byte, or from the connection on."""
 
 
+LINGER_SECONDS = 1.0
+"""How long what a refused caller still sends is thrown away, so that it gets to read why."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's own, with bounds on the head of each request; refusals are problem documents."""
 
     _head = 0
     _in_head = True
     _timer: asyncio.TimerHandle | None = None
+    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -37,6 +42,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what comes while a head is incomplete, before it is kept anywhere."""
+        if self._is_refused:
+            return
         if self._in_head:
             self._head += len(data)
             if self._timer is None:
@@ -80,8 +87,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(408, "head_too_slow", "The head of the request did not arrive in time; send it at once.")
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
+        self._is_refused = True
+        self._stop_waiting()
         request_id = uuid.uuid4().hex
         problem: dict[str, Any] = {"type": f"urn:zhaiyao:problem:{code}", "title": "Request refused", "status": status}
         body = json.dumps(problem | {"detail": detail, "code": code, "request_id": request_id}).encode()
@@ -90,4 +99,6 @@ class BoundedProtocol(HttpToolsProtocol):
             f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        # To close at once, while more is coming, would reset the connection, and the answer be lost on the way.
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)

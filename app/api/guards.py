@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import keys, log
 from app.api import problems
-from app.api.access import Access, Caller, Needs
+from app.api.access import Access, Caller, Needs, caller_of
 from app.api.bodies import Bodies
 from app.api.once import Once
 from app.config import Settings
@@ -83,10 +83,10 @@ class Guards:
     def _layers(self, tools: Tools) -> ASGIApp:
         if self._inner is None or self._settings is not tools.settings:
             settings = self._settings = tools.settings
-            inside = Once(self._app)
-            bodies = Bodies(inside, settings.request_timeout.total_seconds())
+            places = Places(settings.max_requests)
+            bodies = Bodies(Room(Once(self._app), places), settings.request_timeout.total_seconds())
             access = Access(settings, self._needs, Limiter())
-            self._inner = _with_cors(Gate(bodies, access, settings.max_requests), settings)
+            self._inner = _with_cors(Gate(bodies, access, places), settings)
         return self._inner
 
 
@@ -98,10 +98,41 @@ def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
     )
 
 
+class Places:
+    """Room for so many requests at a time, to be taken with ``with``; ``Overloaded`` rather than a queue if there is none."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+
+    def __enter__(self) -> None:
+        if self._free <= 0:
+            raise Overloaded("The service has as many requests at hand as it takes; try again in a second.")
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+class Room:
+    """The layer that holds a place while a request is worked on; not while its body comes, which may take its time."""
+
+    def __init__(self, app: ASGIApp, places: Places) -> None:
+        self._app = app
+        self._places = places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ``Overloaded``; what is open to all is always answered."""
+        if caller_of(scope).needed is None:
+            await self._app(scope, receive, send)
+            return
+        with self._places:
+            await self._app(scope, receive, send)
+
+
 class Gate:
     """The layer that lets requests in, or answers why not."""
 
-    def __init__(self, app: ASGIApp, access: Access, places: int) -> None:
+    def __init__(self, app: ASGIApp, access: Access, places: Places) -> None:
         self._app = app
         self._access = access
         self._places = places
@@ -131,17 +162,12 @@ class Gate:
             return
         if not self._access.answers_for(scope):
             raise WrongHost("This service does not answer for the host that the request names; use its own address.")
-        if self._places <= 0:
-            raise Overloaded("The service has as many requests at hand as it takes; try again in a second.")
-        self._places -= 1
-        try:
-            database = scope["app"].state.tools.database
+        database = scope["app"].state.tools.database
+        with self._places:  # to ask for a key or a limit takes a connection, too
             caller = await self._access.admit(scope, database, scope["method"], path)
-            await self._app(scope, receive, send)
-            if caller.key is not None and caller.key.is_use_old:
-                await _note_use(database, caller.key)
-        finally:
-            self._places += 1
+        await self._app(scope, receive, send)
+        if caller.key is not None and caller.key.is_use_old:
+            await _note_use(database, caller.key)
 
 
 async def _note_use(database: Database, key: Key) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -15,6 +16,7 @@ LOCAL_NAMES = ("localhost", "test")
 """Top-level names that nobody can register (RFC 6761), so that no page of another site is served under one."""
 
 
+@lru_cache(maxsize=10_000)
 def parse(text: str) -> Address | None:
     """An address, or None if it is none; IPv4 written as IPv6 (``::ffff:192.0.2.1``) is IPv4."""
     try:
@@ -48,6 +50,7 @@ def is_local_name(host: str) -> bool:
     return host.rsplit(".", 1)[-1] in LOCAL_NAMES or is_loopback(host)
 
 
+@lru_cache(maxsize=10_000)
 def as_caller(text: str) -> str:
     """What counts as one caller: an IPv4 address, or the 64 bits of an IPv6 one that its owner cannot choose freely."""
     address = parse(text)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from app import log, web
-from app.api import access, problems
+from app.api import access, once, problems
 from app.api.guards import Guards
 from app.api.routers import ROUTERS
 from app.api.schemas import Problem
@@ -70,6 +70,7 @@ def _document_problems(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = problems.document(make())
         access.document(schema)
+        once.document(schema)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

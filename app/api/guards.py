@@ -86,7 +86,7 @@ class Guards:
             places = Places(settings.max_requests)
             bodies = Bodies(Room(Once(self._app), places), settings.request_timeout.total_seconds())
             access = Access(settings, self._needs, Limiter())
-            self._inner = _with_cors(Gate(bodies, access, places), settings)
+            self._inner = _with_cors(Gate(bodies, access, places, is_closed=not settings.public_read), settings)
         return self._inner
 
 
@@ -132,10 +132,11 @@ class Room:
 class Gate:
     """The layer that lets requests in, or answers why not."""
 
-    def __init__(self, app: ASGIApp, access: Access, places: Places) -> None:
+    def __init__(self, app: ASGIApp, access: Access, places: Places, *, is_closed: bool) -> None:
         self._app = app
         self._access = access
         self._places = places
+        self._is_closed = is_closed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer every error that is raised inside, unless an answer has begun."""
@@ -144,6 +145,8 @@ class Gate:
         async def watched(message: Message) -> None:
             nonlocal begun
             begun = True
+            if self._is_closed and message["type"] == "http.response.start":
+                message = {**message, "headers": [_as_private(*one) for one in message["headers"]]}
             await send(message)
 
         try:
@@ -168,6 +171,11 @@ class Gate:
         await self._app(scope, receive, send)
         if caller.key is not None and caller.key.is_use_old:
             await _note_use(database, caller.key)
+
+
+def _as_private(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header of what only callers with a key may read: caches that others share must not keep it for them."""
+    return name, value.replace(b"public", b"private") if name == b"cache-control" else value
 
 
 async def _note_use(database: Database, key: Key) -> None:

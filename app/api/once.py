@@ -6,7 +6,9 @@ both or neither. What failed (an error of 400 and more) is rolled back and not k
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +21,15 @@ from app.idempotency import Answer, Claim
 from app.models import Scope as KeyScope
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
+_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A new one for each thing to do, such as a UUID: sent again within 24 hours with the same request, nothing "
+    "is done again, and the answer is the same, with `Idempotency-Replayed: true`",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+}
 _OF_THE_MOMENT = {b"content-length", b"date", b"connection", b"x-request-id"}
 
 
@@ -89,3 +100,12 @@ async def _replay(earlier: Answer, send: Send) -> None:
     headers.append((b"idempotency-replayed", b"true"))
     await send({"type": "http.response.start", "status": earlier.status, "headers": headers})
     await send({"type": "http.response.body", "body": earlier.body})
+
+
+def document(schema: Mapping[str, Any]) -> None:
+    """Write into an OpenAPI document which operations take the header; after ``access.document``."""
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            parameters = operation.setdefault("parameters", [])
+            if method != "get" and operation.get("x-scope") != KeyScope.READ and _PARAMETER not in parameters:
+                parameters.append(_PARAMETER)

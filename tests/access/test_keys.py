@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Request
 from sqlalchemy import text
 
+from app.api.access import require
 from app.models import Scope
 from app.postgres import EmbeddedPostgres
 from tests.access.service import CHANNEL, FAR, a_key, bearer, counting, database, running
@@ -334,6 +336,8 @@ async def test_closed_reading_is_closed_for_everybody_without_a_key(database_url
         key = bearer(await a_key(service, Scope.READ))
         ok(await service.client.get("/v1/papers", headers=key))
         assert (await service.client.get("/", headers=key)).status_code == 200
+        feed = await service.client.get("/v1/channels/cs.CL/feed.atom", headers=key)
+        assert feed.headers["cache-control"] == "private, max-age=300"  # no cache gives it to others
 
 
 async def test_the_command_line_makes_lists_and_revokes(database_url: str, tmp_path: Path) -> None:
@@ -376,3 +380,21 @@ async def test_the_command_line_makes_lists_and_revokes(database_url: str, tmp_p
         revoked = await zhaiyao("revoke", str(listed[0]["id"]), "--json")
         assert json.loads(revoked[1])["revoked_at"]
         problem(await service.client.get("/v1/papers", headers=bearer(secret)), 401)
+
+
+async def test_a_part_of_a_route_may_need_more(database_url: str, tmp_path: Path) -> None:
+    async def read(request: Request, more: bool = False) -> dict[str, bool]:
+        if more:
+            await require(request, Scope.WRITE)
+        return {"more": more}
+
+    async with running(database_url, tmp_path) as local, running(database_url, tmp_path, host="0.0.0.0") as far:
+        for service in (local, far):
+            service.app.add_api_route("/v1/parts", read)
+            ok(await service.client.get("/v1/parts"))
+        ok(await local.client.get("/v1/parts?more=true"))
+        problem(await far.client.get("/v1/parts?more=true"), 401, "key_required")
+        for scope, status in ((Scope.READ, 403), (Scope.WRITE, 200), (Scope.ADMIN, 200)):
+            answer = await far.client.get("/v1/parts?more=true", headers=bearer(await a_key(far, scope)))
+            assert answer.status_code == status
+        problem(await local.client.get("/v1/parts?more=true"), 401, "key_required")

@@ -1,6 +1,6 @@
 """Channels: named streams of digests. Every category and archive of arXiv is one from the start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -148,13 +148,24 @@ def _taken(slug: str) -> Conflict:
     return Conflict(f"The channel {slug} exists already; choose another slug.")
 
 
-async def change_channel(session: AsyncSession, slug: str, changes: Mapping[str, Any]) -> Channel:
+Check = Callable[[Channel], None]
+"""Raises if a channel is not as its caller expects; called while nobody else can change it."""
+
+
+def _anything(_: Channel) -> None:
+    """Expect nothing."""
+
+
+async def change_channel(
+    session: AsyncSession, slug: str, changes: Mapping[str, Any], check: Check = _anything
+) -> Channel:
     """Change a channel that a user made; its next digests follow the new rules, those that are written stay.
 
     ``changes`` are fields of ``Rules``, and ``title``, ``language``, ``schedule``, ``weekday``. ``NotFound``; ``Conflict`` for
-    arXiv's own; what ``check_rules`` raises.
+    arXiv's own; what ``check_rules`` and ``check`` raise.
     """
     channel = await _own_channel(session, slug)
+    check(channel)
     rules = {one.name: changes.get(one.name, getattr(channel, one.name)) for one in fields(Rules)}
     values = check_rules(Rules(**rules))
     values |= {name: changes[name] for name in ("title", "language", "schedule", "weekday") if name in changes}
@@ -167,9 +178,11 @@ async def change_channel(session: AsyncSession, slug: str, changes: Mapping[str,
     return channel
 
 
-async def delete_channel(session: AsyncSession, slug: str) -> None:
-    """Delete a channel that a user made, with its digests; ``NotFound``, ``Conflict`` for arXiv's own."""
-    await session.delete(await _own_channel(session, slug))
+async def delete_channel(session: AsyncSession, slug: str, check: Check = _anything) -> None:
+    """Delete a channel that a user made, with its digests; ``NotFound``, ``Conflict`` for arXiv's own, what ``check`` raises."""
+    channel = await _own_channel(session, slug)
+    check(channel)
+    await session.delete(channel)
 
 
 async def _own_channel(session: AsyncSession, slug: str) -> Channel:

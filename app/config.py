@@ -4,6 +4,7 @@ Every setting is checked when the process starts; a wrong one is a ``Configurati
 the variable, what is wrong with its value, and an example.
 """
 
+import ipaddress
 import re
 from datetime import time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -15,8 +16,11 @@ import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app import addresses
+from app.addresses import Network
 from app.arxiv import taxonomy
 from app.errors import ConfigurationError, ZhaiyaoError
+from app.rates import Rate, parse_rate
 
 ARXIV_FEED_URL = "https://rss.arxiv.org/rss"
 ARXIV_OAI_URL = "https://oaipmh.arxiv.org/oai"
@@ -56,6 +60,14 @@ _EXAMPLES = {
     "llm_probe_interval": "300",
     "resummarize": "true",
     "embeddings": "auto",
+    "public_read": "true",
+    "rate_limit": "600/minute",
+    "key_rate_limit": "6000/minute",
+    "trusted_proxies": "127.0.0.1,10.0.0.0/8",
+    "cors_origins": "https://app.example.org",
+    "allowed_hosts": "digests.example.org,*.example.org",
+    "request_timeout": "30",
+    "max_requests": "200",
 }
 
 _OLDER_NAMES = {"llm_model": "OPENAI_API_MODEL", "llm_base_url": "OPENAI_API_BASE", "llm_api_key": "OPENAI_API_KEY"}
@@ -104,8 +116,18 @@ class Settings(BaseSettings):
     llm_probe_interval: timedelta = timedelta(minutes=5)
     resummarize: bool = True
     embeddings: Literal["auto", "off"] = "auto"
+    public_read: bool = True
+    rate_limit: Annotated[Rate | None, NoDecode] = None
+    key_rate_limit: Annotated[Rate | None, NoDecode] = None
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    request_timeout: timedelta = timedelta(seconds=30)
+    max_requests: int = Field(default=200, ge=1, le=100_000)
 
-    @field_validator("categories", "languages", "llm_model", "llm_fields", mode="before")
+    @field_validator(
+        "categories", "languages", "llm_model", "llm_fields", "cors_origins", "allowed_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in re.split(r"[\s,]+", value) if part) if isinstance(value, str) else value
@@ -152,7 +174,46 @@ class Settings(BaseSettings):
             raise ValueError("two prices are needed, of a million input and output tokens in US dollars")
         return value
 
-    @field_validator("arxiv_interval", "llm_timeout", "llm_retry_delay", "llm_probe_interval", mode="before")
+    @field_validator("rate_limit", "key_rate_limit", mode="before")
+    @classmethod
+    def _rates(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return parse_rate(value) if value.strip() else None
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(ipaddress.ip_network(part, strict=False) for part in re.split(r"[\s,]+", value) if part)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not re.fullmatch(r"https?://[^/?#@*\s]+", origin):
+                raise ValueError(f"{origin[:80]!r} is no origin: scheme and host, no path, or * for every site")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"(\*\.)?[\w.-]+|\[?[0-9A-Fa-f:.]+\]?", host):
+                raise ValueError(f"{host[:80]!r} is no host name: no scheme, no port, a * only as the first part")
+        return tuple(host.lower().strip("[]").rstrip(".") for host in value)
+
+    @field_validator("request_timeout")
+    @classmethod
+    def _some_time(cls, value: timedelta) -> timedelta:
+        if value < timedelta(milliseconds=100):
+            raise ValueError("a request needs some time: at least 0.1 seconds")
+        return value
+
+    @field_validator(
+        "arxiv_interval", "llm_timeout", "llm_retry_delay", "llm_probe_interval", "request_timeout", mode="before"
+    )
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -196,6 +257,11 @@ class Settings(BaseSettings):
                 "a shorter interval is only for a mirror of your own"
             )
         return self
+
+    @property
+    def listens_locally(self) -> bool:
+        """Whether the API is reached from its own machine only."""
+        return addresses.listens_locally(self.host)
 
     def address(self, asked: str) -> str:
         """Where readers reach the service, without a slash at the end: as it is set, or as a request was addressed."""

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -21,16 +23,23 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Database:
-    """An engine with its connection pool. ``transaction()`` is the only place in the service that commits."""
+    """An engine with its connection pool. ``transaction()`` is the only place in the service that commits.
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    With ``patience`` no statement takes longer, none waits longer for a lock than a third of it, and no transaction is left
+    open for so long without one: callers of the API cannot hold the database. Work in the background goes without.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, patience: timedelta | None = None) -> None:
         self.url = url
         self.engine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            connect_args={"server_settings": {"application_name": "zhaiyao", "timezone": "UTC"}},
+            hide_parameters=True,  # errors are logged, and what callers send may be secret
+            connect_args={
+                "server_settings": {"application_name": "zhaiyao", "timezone": "UTC", **_limits_of(patience)}
+            },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
@@ -39,6 +48,20 @@ class Database:
         """A session whose work is committed when the block ends well, and rolled back otherwise."""
         async with self._sessions() as session, session.begin():
             yield session
+
+    async def ask(self, statement: str, *arguments: Any) -> Any:
+        """The first row of one statement (``$1`` is its first argument), or None; it stands alone and commits by itself.
+
+        For what every request asks: straight on the pool's connection it costs a third of a session.
+        """
+        async with self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            try:
+                return await driver.fetchrow(statement, *arguments)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                lost = isinstance(error, asyncpg.InterfaceError)
+                raise DBAPIError(None, None, error, connection_invalidated=lost) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -62,6 +85,17 @@ class Database:
                 return row.scalar_one_or_none()
         except (OSError, DBAPIError) as error:
             raise _unreachable(self.url, error) from error
+
+
+def _limits_of(patience: timedelta | None) -> dict[str, str]:
+    if patience is None:
+        return {}
+    whole = round(patience.total_seconds() * 1000)
+    return {
+        "statement_timeout": str(whole),
+        "lock_timeout": str(max(whole // 3, 1)),
+        "idle_in_transaction_session_timeout": str(whole),
+    }
 
 
 def among(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnElement[bool]:

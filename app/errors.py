@@ -3,20 +3,23 @@
 The message is one plain sentence that says what is wrong and, where something can be done, what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 
 class ZhaiyaoError(Exception):
     """The base of every error that is shown to a caller.
 
-    ``extra`` holds further members of the problem document (RFC 9457 section 3.2), such as the ids that are unknown.
+    ``extra`` holds further members of the problem document (RFC 9457 section 3.2), such as the ids that are unknown;
+    ``headers`` what goes with it over HTTP.
     """
 
     code = "error"
     status = 500
     title = "Error"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str, **extra: Any) -> None:
         super().__init__(detail)
@@ -179,3 +182,173 @@ class SchemaOutdated(ConfigurationError):
 
     code = "schema_outdated"
     title = "Database schema is not current"
+
+
+class Busy(ZhaiyaoError):
+    """Others held what a request needs for too long."""
+
+    code = "busy"
+    status = 503
+    title = "Busy"
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
+
+
+class QueryTimeout(ZhaiyaoError):
+    """A statement took the database longer than a request may."""
+
+    code = "query_timeout"
+    status = 504
+    title = "Took too long"
+
+
+class Refused(ZhaiyaoError):
+    """A request that no route gets to see; its connection ends, because the rest of its body is not read."""
+
+    code = "bad_request"
+    status = 400
+    title = "Request refused"
+    headers: Mapping[str, str] = MappingProxyType({"Connection": "close"})
+
+
+class AddressTooLong(Refused):
+    """An address, with its parameters, of more bytes than any of ours needs."""
+
+    code = "address_too_long"
+    status = 414
+
+
+class WrongHost(Refused):
+    """A request for a host that this service does not answer for."""
+
+    code = "wrong_host"
+    status = 421
+
+
+class BodyTooLarge(Refused):
+    """A body of more bytes than any request needs."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class BodyTooSlow(Refused):
+    """A body that did not arrive in time."""
+
+    code = "body_too_slow"
+    status = 408
+
+
+class NotJson(Refused):
+    """A body of another media type than the address takes; ``accept_patch`` are those of a PATCH (RFC 5789)."""
+
+    code = "not_json"
+    status = 415
+
+    def __init__(self, detail: str, accept_patch: str | None = None) -> None:
+        super().__init__(detail)
+        if accept_patch:
+            self.headers = {**type(self).headers, "Accept-Patch": accept_patch}
+
+
+class BadJson(Refused):
+    """A body that is said to be JSON and is none, or none that this service can take."""
+
+    code = "bad_json"
+
+
+class Overloaded(Refused):
+    """More requests at a time than a process takes."""
+
+    code = "overloaded"
+    status = 503
+    title = "Too many requests at a time"
+    headers: Mapping[str, str] = MappingProxyType({"Connection": "close", "Retry-After": "1"})
+
+
+class WritingIsLocal(Refused):
+    """Something that needs a key, or a caller on the service's own machine."""
+
+    code = "writing_is_local"
+    status = 403
+
+
+class KeyRequired(Refused):
+    """A request that needs a key and has none (RFC 6750 section 3)."""
+
+    code = "key_required"
+    status = 401
+    title = "A key is needed"
+    headers: Mapping[str, str] = MappingProxyType({"Connection": "close", "WWW-Authenticate": 'Bearer realm="zhaiyao"'})
+
+
+class InvalidKey(Refused):
+    """A key that is none of ours, or no longer good."""
+
+    code = "invalid_key"
+    status = 401
+    title = "The key is not valid"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        told = detail.split(":")[0].rstrip(".")
+        challenge = f'Bearer realm="zhaiyao", error="invalid_token", error_description="{told}"'
+        self.headers = {**type(self).headers, "WWW-Authenticate": challenge}
+
+
+class MissingScope(Refused):
+    """A key that is good, but not for this; ``scope`` is what it would need."""
+
+    code = "missing_scope"
+    status = 403
+    title = "The key is not good for this"
+
+    def __init__(self, scope: str, has: str) -> None:
+        super().__init__(f"This needs a key with the scope {scope}; the one that was sent has {has}.", scope=scope)
+        challenge = f'Bearer realm="zhaiyao", error="insufficient_scope", scope="{scope}"'
+        self.headers = {**type(self).headers, "WWW-Authenticate": challenge}
+
+
+class RateLimited(Refused):
+    """A caller's requests of this window are used up; ``retry_after`` is in seconds."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__(f"The limit of {limit} is used up; try again in {retry_after} seconds.")
+        self.headers = {**type(self).headers, "Retry-After": str(retry_after)}
+
+
+class InvalidIdempotencyKey(Refused):
+    """An ``Idempotency-Key`` that is empty, too long, repeated, or holds what is no visible ASCII."""
+
+    code = "invalid_idempotency_key"
+
+
+class IdempotencyKeyReused(ZhaiyaoError):
+    """The same ``Idempotency-Key`` with another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    title = "Idempotency-Key used before"
+
+
+class AnswerNotKept(Conflict):
+    """The request of this ``Idempotency-Key`` was carried out, but what was answered was too large to be kept."""
+
+    code = "answer_not_kept"
+    title = "Carried out before"
+
+
+class PreconditionFailed(ZhaiyaoError):
+    """``If-Match`` or ``If-None-Match`` does not hold; ``etag`` is the present tag, None if there is nothing."""
+
+    code = "precondition_failed"
+    status = 412
+    title = "Changed since"
+
+    def __init__(self, detail: str, etag: str | None) -> None:
+        super().__init__(detail, etag=etag)
+        if etag is not None:
+            self.headers = {"ETag": etag}

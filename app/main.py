@@ -6,15 +6,16 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from app import log, web
-from app.api import problems
+from app.api import access, once, problems
 from app.api.guards import Guards
 from app.api.routers import ROUTERS
 from app.api.schemas import Problem
 from app.config import load_settings
 from app.ingestion import Tools
-from app.resources import open_database_url, open_tools
+from app.resources import open_api, open_database_url, open_tools
 
 DESCRIPTION = """\
 Follows arXiv's listings, stores every announced paper, and serves digests of them.
@@ -54,15 +55,23 @@ def create_app(tools: Tools | None = None) -> FastAPI:
     app.include_router(web.router)
     problems.install(app)
     _document_problems(app)
-    app.add_middleware(Guards)
+    app.add_middleware(Guards, routes=_routes())
     return app
+
+
+def _routes() -> list[APIRoute]:
+    routers = [*ROUTERS, web.router]
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
 def _document_problems(app: FastAPI) -> None:
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return problems.document(make())
+        schema = problems.document(make())
+        access.document(schema)
+        once.document(schema)
+        return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
@@ -71,4 +80,5 @@ async def _open(stack: AsyncExitStack) -> Tools:
     settings = load_settings()
     log.configure(settings.log_level)
     url = await stack.enter_async_context(open_database_url(settings))
-    return await stack.enter_async_context(open_tools(settings, url))
+    tools = await stack.enter_async_context(open_tools(settings, url))
+    return await stack.enter_async_context(open_api(tools))

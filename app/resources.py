@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from app.arxiv.client import make_client
 from app.config import Settings
@@ -61,6 +62,16 @@ async def _keep_running(server: EmbeddedPostgres) -> None:
             await _in_thread(server.ensure)
         except ConfigurationError as error:
             logger.error("the embedded database does not come back: %s", error.detail)
+
+
+@asynccontextmanager
+async def open_api(tools: Tools) -> AsyncIterator[Tools]:
+    """The same tools with connections for the API alone, whose callers cannot hold them (``ZHAIYAO_REQUEST_TIMEOUT``)."""
+    database = Database(tools.database.url, patience=tools.settings.request_timeout)
+    try:
+        yield replace(tools, database=database)
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ import uvicorn
 from app.errors import ConfigurationError
 from app.ingestion import Tools
 from app.main import create_app
+from app.protocol import BoundedProtocol
+from app.resources import open_api
 from app.worker import run_worker
 
 
@@ -36,8 +38,15 @@ class _Server(uvicorn.Server):
 
 async def serve(tools: Tools, listening: socket.socket) -> None:
     """Serve the API until cancelled; requests that are being answered are given five seconds then."""
+    async with open_api(tools) as own:
+        await _serve(own, listening)
+
+
+async def _serve(tools: Tools, listening: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(tools),
+        http=BoundedProtocol,
+        proxy_headers=False,  # whom to believe about callers' addresses is our own setting
         log_config=None,
         access_log=tools.settings.log_level == "debug",
         timeout_graceful_shutdown=5,

@@ -26,8 +26,10 @@ from app import (
     embedding,
     harvesting,
     harvests,
+    idempotency,
     ingestion,
     jobs,
+    limits,
     listings,
     summaries,
     summarizing,
@@ -254,6 +256,8 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
             await jobs.forget_outcomes(session)
             await summaries.adopt_orphans(session)
             await door.clean_up(session, tools.now())
+            await idempotency.clean_up(session)
+        await limits.forget_past(tools.database)
 
 
 async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from app import papers
-from app.api.guards import MAX_BODY
+from app.api.bodies import MAX_BODY, MAX_DEPTH
 from app.api.paging import encode
 from app.ingestion import Tools
 from app.postgres import EmbeddedPostgres
@@ -40,6 +40,8 @@ WRITES = {
     "/v1/channels": CHANNEL, "/v1/digests": DIGEST, "/v1/ingestions": INGESTION, "/v1/harvests": HARVEST,
     "/v1/papers/fetch": FETCH, "/v1/channels/preview": PREVIEW, "/v1/papers/2601.95001/summaries": SUMMARY,
 }  # fmt: skip
+STORING = {path: body for path, body in WRITES.items() if body is not PREVIEW}
+"""Those that are more than a question that is too long for an address."""
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +282,10 @@ BODIES: dict[str, tuple[Callable[[dict[str, Any]], bytes], int]] = {
     "20,000 unknown fields": (lambda body: raw({f"k{n}": n for n in range(20_000)}), 422),
     "an unknown field of 900 kB": (lambda body: raw(body | {"k" * 900_000: 1}), 422),
     "a prototype": (lambda body: raw(body | {"__proto__": {"admin": True}, "__class__": "x"}), 422),
-    "nested 900 deep": (lambda body: b'{"title": ' + b"[" * 900 + b"]" * 900 + b"}", 422),
+    "as deep as can be": (lambda body: b'{"title": ' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b"}", 422),
+    "one level too deep": (lambda body: b'{"title": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}", 400),
+    "one level too deep, of objects": (lambda body: b'{"a":' * MAX_DEPTH + b"{}" + b"}" * MAX_DEPTH, 400),
+    "nested 900 deep": (lambda body: b'{"title": ' + b"[" * 900 + b"]" * 900 + b"}", 400),
     "nested 100,000 deep": (lambda body: b"[" * 100_000 + b"]" * 100_000, 400),
     "nested without an end": (lambda body: b'{"a":' * 100_000, 400),
     "one byte too many": (lambda body: b" " * (MAX_BODY - len(raw(body)) + 1) + raw(body), 413),
@@ -326,7 +331,7 @@ async def test_no_depth_is_too_deep(service: Service) -> None:
             for opening, closing in (("[", "]"), ('{"\\u0041":', "}")):
                 content = '{"title": ' + opening * depth + "1" + closing * depth + "}"
                 answer = await service.client.post("/v1/channels", content=content.encode(), headers=JSON)
-                assert answer.status_code in (400, 422), (depth, answer.text)
+                assert "nested too deeply" in problem(answer, 400, "bad_json")["detail"], depth
 
 
 @pytest.mark.parametrize("path", WRITES)
@@ -507,10 +512,10 @@ async def test_only_this_machine_writes(service: Service, address: str) -> None:
         {"forwarded": "for=127.0.0.1"},
         {"x-real-ip": "127.0.0.1", "host": "127.0.0.1"},
         {"x-http-method-override": "GET"},
-        {"authorization": "Bearer x"},
     ]
     async with caller(service.app, (address, 1)) as remote, nothing_stored(service.tools):
-        for path, body in WRITES.items():
+        for path, body in STORING.items():
+            problem(await remote.post(path, json=body, headers={"authorization": "Bearer x"}), 401, "invalid_key")
             for headers in lies:
                 answer = await remote.post(path, json=body, headers=headers)
                 assert "send it from there" in problem(answer, 403, "writing_is_local")["detail"]
@@ -531,7 +536,7 @@ async def test_a_page_of_another_site_does_not_write(service: Service) -> None:
     async with nothing_stored(service.tools):
         for origin in ("https://evil.example", "http://127.0.0.1.evil.example:8000", "null", "", "http://[", "file://"):
             headers = {"origin": origin, "host": origin.removeprefix("https://")}
-            for path, body in WRITES.items():
+            for path, body in STORING.items():
                 problem(await service.client.post(path, json=body, headers=headers), 403, "writing_is_local")
             assert (await service.client.get("/v1/papers", headers=headers)).status_code == 200
         for origin in ("http://localhost:3000", "http://127.0.0.1:8000", "http://[::1]:8000"):
@@ -553,6 +558,8 @@ async def test_wrong_methods_are_told_the_right_ones(service: Service, digest_id
                 allowed.add("GET")  # and there a slug
             if path == "/v1/channels/preview":
                 allowed |= {"PATCH", "DELETE"}
+            if path == "/v1/keys/me":
+                allowed.add("DELETE")  # any text there may be an id
             if path == "/v1/digests/{id}.{format}":
                 allowed.add("DELETE")  # any text there may be an id
             if "GET" in allowed:
@@ -609,11 +616,26 @@ async def test_an_odd_host_breaks_no_link(service: Service, host: str) -> None:
     assert answer.links["next"]["url"].endswith(f"/v1/papers?limit=1&cursor={answer.json()['next_cursor']}")
 
 
-async def test_the_callers_own_request_id_is_not_taken(service: Service) -> None:
-    answer = await service.client.get("/v1/papers/x", headers={"x-request-id": "<script>"})
+@pytest.mark.parametrize(
+    "odd", ["<script>", "", " ", "a b", "a" * 129, "a" * 100_000, "é", "a\r\nset-cookie: x=1", "a\0b", "a,b", "{}"]
+)
+async def test_a_request_id_that_is_not_safe_to_repeat_is_not_taken(service: Service, odd: str) -> None:
+    answer = await service.client.get("/v1/papers/x", headers=[(b"x-request-id", odd.encode("latin-1"))])
     problem(answer, 422)
-    assert answer.headers.get_list("x-request-id") != ["<script>"]
+    assert answer.headers.get_list("x-request-id") != [odd]
     assert len(answer.headers.get_list("x-request-id")) == 1
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("own", ["a", "0af7651916cd43dd8448eb211c80319c", "job-7.retry_2", "x" * 128])
+async def test_a_request_id_is_taken_over(service: Service, own: str) -> None:
+    for path, status in (("/v1/papers", 200), ("/v1/papers/x", 422), ("/nothing", 404), ("/healthz", 200)):
+        answer = await service.client.get(path, headers={"x-request-id": own})
+        assert (answer.status_code, answer.headers.get_list("x-request-id")) == (status, [own])
+        if status >= 400:
+            assert problem(answer, status)["request_id"] == own
+    twice = await service.client.get("/v1/papers/x", headers=[("x-request-id", own), ("x-request-id", "other")])
+    assert problem(twice, 422)["request_id"] not in (own, "other")
 
 
 # At the same time
@@ -742,7 +764,8 @@ async def test_no_database_at_all(postgres: EmbeddedPostgres, tmp_path: Path, ur
         for path, body in WRITES.items():
             problem(await service.client.post(path, json=body), 503, "database_unavailable")
         assert ok(await service.client.get("/healthz")) == {"status": "ok"}
-        problem(await service.client.post("/v1/channels", json={}), 422)
+        problem(await service.client.post("/v1/channels", json={}), 503, "database_unavailable")  # are there keys?
+        problem(await service.client.post("/v1/channels/preview", json={}), 422)
 
 
 async def test_a_fault_of_ours_says_nothing_of_the_inside(

@@ -50,6 +50,19 @@ def test_a_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch
         ("ARXIV_INTERVAL", "nan", "ZHAIYAO_ARXIV_INTERVAL"),
         ("WORKER_CONCURRENCY", "0", "1"),
         ("LOG_LEVEL", "loud", "info"),
+        ("RATE_LIMIT", "600", "ZHAIYAO_RATE_LIMIT=600/minute"),
+        ("RATE_LIMIT", "0/minute", "600/minute"),
+        ("KEY_RATE_LIMIT", "many/day", "6000/minute"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "proxy.example.org", "10.0.0.0/8"),
+        ("CORS_ORIGINS", "app.example.org", "https://app.example.org"),
+        ("CORS_ORIGINS", "https://app.example.org/", "no path"),
+        ("ALLOWED_HOSTS", "https://digests.example.org", "no scheme"),
+        ("ALLOWED_HOSTS", "digests.*.org", "*"),
+        ("REQUEST_TIMEOUT", "0", "ZHAIYAO_REQUEST_TIMEOUT=30"),
+        ("REQUEST_TIMEOUT", "nan", "ZHAIYAO_REQUEST_TIMEOUT"),
+        ("MAX_REQUESTS", "0", "1"),
+        ("PUBLIC_READ", "perhaps", "ZHAIYAO_PUBLIC_READ=true"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_that_names_it(
@@ -93,3 +106,21 @@ def test_the_driver_s_own_names() -> None:
 )
 def test_language_tags(tag: str, usual: str) -> None:
     assert check_language(tag) == usual
+
+
+def test_limits_hosts_and_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "RATE_LIMIT": "none",
+        "KEY_RATE_LIMIT": " ",
+        "TRUSTED_PROXIES": "10.1.2.3/8, ::1",
+        "ALLOWED_HOSTS": "Digests.example.org, *.example.net,[::1]",
+        "CORS_ORIGINS": "https://a.example http://localhost:3000",
+        "HOST": "::1",
+    }.items():
+        monkeypatch.setenv(f"ZHAIYAO_{name}", value)
+    settings = load_settings()
+    assert (str(settings.rate_limit), settings.key_rate_limit) == ("none", None)
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert settings.allowed_hosts == ("digests.example.org", "*.example.net", "::1")
+    assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+    assert settings.listens_locally

@@ -1,13 +1,18 @@
 """Channels over HTTP."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from app import channels, digests, previews
+from app.api.access import needs
+from app.api.bodies import MERGE_PATCH
+from app.api.caching import not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
+from app.api.preconditions import Expected, ExpectedMatchDep, tag_of
 from app.api.rendering import EVERY_FORMAT, AskedDep, FormatName, accepted, serve
 from app.api.schemas import (
     ChannelCreate,
@@ -18,6 +23,7 @@ from app.api.schemas import (
     Page,
 )
 from app.errors import InvalidInput
+from app.models import Channel, Scope
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
 
@@ -46,35 +52,62 @@ async def create_channel(body: ChannelCreate, response: Response, session: Sessi
     """Its categories are polled from now on. A slug that is taken is a 409; a query that cannot be read, a 400."""
     channel = await channels.create_channel(session, body.new())
     response.headers["Location"] = f"/v1/channels/{channel.slug}"
-    return ChannelRead.of(channel)
+    return _tagged(response, ChannelRead.of(channel))
 
 
-@router.post("/preview", summary="Say what a channel would have given, and cost")
+def _tagged(response: Response, read: ChannelRead) -> ChannelRead:
+    response.headers["ETag"] = tag_of(read)
+    return read
+
+
+@router.post("/preview", summary="Say what a channel would have given, and cost", openapi_extra=needs(Scope.READ))
 async def preview_channel(body: ChannelPreview, session: SessionDep, tools: ToolsDep) -> ChannelPreviewRead:
     """From the listings that were read; nothing is created or called."""
     return ChannelPreviewRead.of(await previews.preview(session, tools, body.rules(), body.language, body.days))
 
 
-@router.get("/{slug}", summary="Get one channel")
-async def get_channel(slug: str, session: SessionDep) -> ChannelRead:
-    """Any name of a category leads to its channel: `cs.NA` and `math.NA` are the same."""
-    return ChannelRead.of(await channels.get_channel(session, slug))
+@router.get(
+    "/{slug}",
+    summary="Get one channel",
+    response_model=ChannelRead,
+    responses={304: {"description": "The caller has it as it is"}},
+)
+async def get_channel(slug: str, request: Request, response: Response, session: SessionDep) -> ChannelRead | Response:
+    """Any name of a category leads to its channel: `cs.NA` and `math.NA` are the same. Its `ETag` is what `If-Match` takes."""
+    read = ChannelRead.of(await channels.get_channel(session, slug))
+    headers = {"ETag": tag_of(read), "Cache-Control": "no-cache"}
+    if (unchanged := not_modified(request, headers)) is not None:
+        return unchanged
+    response.headers.update(headers)
+    return read
 
 
-@router.patch("/{slug}", summary="Change a channel")
-async def change_channel(slug: str, body: ChannelUpdate, session: SessionDep) -> ChannelRead:
+def _check(expected: Expected) -> Callable[[Channel], None]:
+    return lambda channel: expected.check(tag_of(ChannelRead.of(channel)))
+
+
+_PATCH = {
+    "requestBody": {"content": {MERGE_PATCH: {"schema": {"$ref": f"#/components/schemas/{ChannelUpdate.__name__}"}}}}
+}
+
+
+@router.patch("/{slug}", summary="Change a channel", openapi_extra=_PATCH)
+async def change_channel(
+    slug: str, body: ChannelUpdate, response: Response, session: SessionDep, expected: ExpectedMatchDep
+) -> ChannelRead:
     """By JSON Merge Patch. Its next digests follow the new rules; those that are written stay until somebody refreshes them."""
     try:
         changes = body.changes()
     except ValueError as error:
         raise InvalidInput(f"{error}.") from None
-    return ChannelRead.of(await channels.change_channel(session, slug, changes))
+    changed = await channels.change_channel(session, slug, changes, _check(expected))
+    return _tagged(response, ChannelRead.of(changed))
 
 
 @router.delete("/{slug}", status_code=204, summary="Delete a channel")
-async def delete_channel(slug: str, session: SessionDep) -> None:
+async def delete_channel(slug: str, session: SessionDep, expected: ExpectedMatchDep) -> None:
     """With its digests and what it knows to have shown. arXiv's own channels stay."""
-    await channels.delete_channel(session, slug)
+    await channels.delete_channel(session, slug, _check(expected))
 
 
 InLanguage = Annotated[Language | None, Query(description="Only digests in this language")]

@@ -14,8 +14,12 @@ def get_tools(request: Request) -> Tools:
     return cast(Tools, request.app.state.tools)
 
 
-async def get_session(tools: Annotated[Tools, Depends(get_tools)]) -> AsyncIterator[AsyncSession]:
-    """One transaction for the request."""
+async def get_session(request: Request, tools: Annotated[Tools, Depends(get_tools)]) -> AsyncIterator[AsyncSession]:
+    """One transaction for the request: the one that its ``Idempotency-Key`` was claimed in, if it has one."""
+    shared = getattr(request.state, "session", None)
+    if shared is not None:
+        yield shared
+        return
     async with tools.database.transaction() as session:
         yield session
 

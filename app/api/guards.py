@@ -1,132 +1,207 @@
-"""What every request passes before a route sees it: an id, a limit on the body, and who may write."""
+"""What every request passes before a route sees it, from the outside in: an id, CORS, room for one more, who may, the body,
+and a writing request's ``Idempotency-Key``. Whatever is raised in between becomes a problem document here.
+"""
 
-import ipaddress
-import json
+import logging
 import re
 import uuid
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterable
 
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
+from starlette._utils import get_route_path
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY = 1_000_000
-"""Bytes; the largest body that makes sense is 5,000 ids."""
+from app import keys, log
+from app.api import problems
+from app.api.access import Access, Caller, Needs, caller_of
+from app.api.bodies import Bodies
+from app.api.once import Once
+from app.config import Settings
+from app.db import Database
+from app.errors import AddressTooLong, Overloaded, Refused, WrongHost
+from app.ingestion import Tools
+from app.keys import Key
+from app.limits import Limiter
 
-_READING = {"GET", "HEAD", "OPTIONS"}
+logger = logging.getLogger(__name__)
 
+MAX_ADDRESS = 16_384
+"""Bytes of a path with its parameters: a whole abstract in Chinese, percent-encoded, is nine thousand."""
 
-class _UnreadableError(ValueError):
-    """A body that is no JSON this service takes; the message says why."""
+MAX_PARAMETERS = 500
+_HEALTH = ("/healthz", "/readyz")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_TAKEN = [
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-Modified-Since", "If-None-Match", "X-Request-ID"
+]  # fmt: skip
+_SHOWN = [
+    "Accept-Patch", "Content-Disposition", "ETag", "Idempotency-Replayed", "Last-Modified", "Link", "Location", "RateLimit",
+    "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID",
+]  # fmt: skip
 
 
 class Guards:
-    """An ASGI layer around the application.
+    """The outermost layer: gives each request its id and each answer its headers.
 
-    Until keys exist, writing is for callers on this machine: the service may listen elsewhere, but only to readers.
+    The layers inside are put together at the first request: settings are known only once the application has started.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute] = ()) -> None:
+        self._app = app
+        self._needs = Needs(routes)
+        self._inner: ASGIApp | None = None
+        self._settings: Settings | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse with a problem document, or hand on with ``X-Request-ID`` set on the answer."""
+        """Hand on, with ``X-Request-ID`` and what the layers inside put into ``state`` set on the answer."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = _request_id(scope)
+        more: list[tuple[bytes, bytes]] = [(b"x-request-id", request_id.encode())]
+        scope.setdefault("state", {}).update(request_id=request_id, headers=more)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 others = [(name, value) for name, value in message["headers"] if name != b"x-request-id"]
-                message = {**message, "headers": [*others, (b"x-request-id", request_id.encode())]}
+                message = {**message, "headers": [*others, *more]}
             await send(message)
 
         send_with_id: Send = answer
         if scope["method"] == "HEAD":  # what GET would answer, without its body
             scope, send_with_id = {**scope, "method": "GET"}, _without_body(answer)
-        if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
-            await _refuse(send_with_id, request_id, 400, "bad_request", "The address holds a NUL character.")
-        elif scope["method"] not in _READING and not (_is_local(scope) and _is_no_foreign_page(scope)):
-            await _refuse(
-                send_with_id,
-                request_id,
-                403,
-                "writing_is_local",
-                "Writing is for callers on the service's own machine, and not for pages of other sites; send it from there.",
-            )
-        elif scope["method"] in _READING:
-            await self.app(scope, receive, send_with_id)
-        else:
-            await self._with_whole_body(scope, receive, send_with_id, request_id)
-
-    async def _with_whole_body(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        headers = dict(scope["headers"])
-        declared = headers.get(b"content-length", b"0")
-        # A number too long to be worth reading as one is too large as well.
-        body, more = bytearray(), not (declared.isdigit() and (len(declared) > 20 or int(declared) > MAX_BODY))
-        too_large = not more
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > MAX_BODY:
-                too_large, more = True, False
-        if too_large:
-            detail = f"The body has more than {MAX_BODY:,} bytes; send less at a time."
-            await _refuse(send, request_id, 413, "body_too_large", detail)
-            return
-        if body and not _is_json(headers.get(b"content-type", b"")):
-            detail = "The body must be JSON, sent with the header 'Content-Type: application/json'."
-            await _refuse(send, request_id, 415, "not_json", detail)
-            return
+        token = log.request_id.set(request_id)
         try:
-            _check(bytes(body))
-        except _UnreadableError as error:
-            await _refuse(send, request_id, 400, "bad_json", str(error))
+            await self._layers(scope["app"].state.tools)(scope, receive, send_with_id)
+        finally:
+            log.request_id.reset(token)
+
+    def _layers(self, tools: Tools) -> ASGIApp:
+        if self._inner is None or self._settings is not tools.settings:
+            settings = self._settings = tools.settings
+            places = Places(settings.max_requests)
+            bodies = Bodies(Room(Once(self._app), places), settings.request_timeout.total_seconds())
+            access = Access(settings, self._needs, Limiter())
+            self._inner = _with_cors(Gate(bodies, access, places, is_closed=not settings.public_read), settings)
+        return self._inner
+
+
+def _with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    if not settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app, settings.cors_origins, allow_methods=_METHODS, allow_headers=_TAKEN, expose_headers=_SHOWN
+    )
+
+
+class Places:
+    """Room for so many requests at a time, to be taken with ``with``; ``Overloaded`` rather than a queue if there is none."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+
+    def __enter__(self) -> None:
+        if self._free <= 0:
+            raise Overloaded("The service has as many requests at hand as it takes; try again in a second.")
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+class Room:
+    """The layer that holds a place while a request is worked on; not while its body comes, which may take its time."""
+
+    def __init__(self, app: ASGIApp, places: Places) -> None:
+        self._app = app
+        self._places = places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ``Overloaded``; what is open to all is always answered."""
+        if caller_of(scope).needed is None:
+            await self._app(scope, receive, send)
             return
-        sent = False
-
-        async def replay() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": bytes(body), "more_body": False}
-
-        await self.app(scope, replay, send)
+        with self._places:
+            await self._app(scope, receive, send)
 
 
-def _is_local(scope: Scope) -> bool:
-    client = scope.get("client")
-    if client is None:  # a unix socket: whoever can open it is on this machine
-        return True
-    # A network peer has an address; a bare name ("testclient") is a caller inside this process.
-    return _is_loopback(client[0]) or re.fullmatch("[a-z]+", client[0]) is not None
+class Gate:
+    """The layer that lets requests in, or answers why not."""
+
+    def __init__(self, app: ASGIApp, access: Access, places: Places, *, is_closed: bool) -> None:
+        self._app = app
+        self._access = access
+        self._places = places
+        self._is_closed = is_closed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer every error that is raised inside, unless an answer has begun."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            if self._is_closed and message["type"] == "http.response.start":
+                message = {**message, "headers": [_as_private(*one) for one in message["headers"]]}
+            await send(message)
+
+        try:
+            await self._admit(scope, receive, watched)
+        except Exception as error:
+            if begun:
+                raise
+            await problems.answer(Request(scope), error)(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = get_route_path(scope)
+        _check_address(scope)
+        if path in _HEALTH:
+            scope["state"]["caller"] = Caller("", None, None)
+            await self._app(scope, receive, send)
+            return
+        if not self._access.answers_for(scope):
+            raise WrongHost("This service does not answer for the host that the request names; use its own address.")
+        database = scope["app"].state.tools.database
+        with self._places:  # to ask for a key or a limit takes a connection, too
+            caller = await self._access.admit(scope, database, scope["method"], path)
+        await self._app(scope, receive, send)
+        if caller.key is not None and caller.key.is_use_old:
+            await _note_use(database, caller.key)
 
 
-def _is_no_foreign_page(scope: Scope) -> bool:
-    """A page of another site can make a browser on this machine send requests; the browser then says so in Origin."""
-    origin = dict(scope["headers"]).get(b"origin")
-    if origin is None:
-        return True
+def _as_private(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header of what only callers with a key may read: caches that others share must not keep it for them."""
+    return name, value.replace(b"public", b"private") if name == b"cache-control" else value
+
+
+async def _note_use(database: Database, key: Key) -> None:
+    """Nobody waits for this, and nobody is told if it fails: the answer has been sent."""
     try:
-        host = urlsplit(origin.decode("latin-1")).hostname
-    except ValueError:
-        return False
-    return host == "localhost" or _is_loopback(host or "")
+        await keys.note_use(database, key)
+    except (OSError, SQLAlchemyError) as error:
+        logger.warning("the last use of key %s was not noted: %s", key.id, type(error).__name__)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    # A server that listens on :: sees a caller over IPv4 as ::ffff:127.0.0.1.
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+def _check_address(scope: Scope) -> None:
+    query = scope.get("query_string", b"")
+    if len(scope.get("raw_path") or b"") + len(query) > MAX_ADDRESS:
+        raise AddressTooLong(f"The address has more than {MAX_ADDRESS:,} bytes; ask for less at a time.")
+    if query.count(b"&") >= MAX_PARAMETERS:
+        raise Refused(f"The address has more than {MAX_PARAMETERS} parameters; ask for less at a time.")
+    if "\0" in scope["path"] or b"%00" in query:
+        raise Refused("The address holds a NUL character.")
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id if it is one that is safe to repeat, or a new one."""
+    given: list[bytes] = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
+        return given[0].decode("ascii")
+    return uuid.uuid4().hex
 
 
 def _without_body(send: Send) -> Send:
@@ -136,79 +211,3 @@ def _without_body(send: Send) -> Send:
         await send(message)
 
     return send_head
-
-
-def _is_json(content_type: bytes) -> bool:
-    media_type = content_type.split(b";")[0].strip().lower()
-    return media_type == b"application/json" or (
-        media_type.startswith(b"application/") and media_type.endswith(b"+json")
-    )
-
-
-def _check(body: bytes) -> None:
-    """Raise ``_UnreadableError`` unless a body is JSON that the service can take, or empty."""
-    if not body:
-        return
-    try:
-        text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except _UnreadableError:
-        raise
-    except UnicodeDecodeError:
-        raise _UnreadableError("The body is not UTF-8 text.") from None
-    except json.JSONDecodeError as error:
-        if text.startswith("\ufeff"):
-            raise _UnreadableError("The body begins with a byte order mark; send it without.") from None
-        raise _UnreadableError(f"The body is not JSON: {error}.") from None
-    except ValueError:  # Python reads no integer of more than 4,300 digits.
-        raise _UnreadableError("The body holds a number with too many digits.") from None
-    except RecursionError:
-        raise _UnreadableError("The body's JSON is nested too deeply.") from None
-    # Only an escape can bring in what JSON itself does not allow.
-    if "\\u" in text and any(_is_no_text(one) for one in _strings(value)):
-        raise _UnreadableError(
-            "The body holds a NUL character or half a surrogate pair, which no text has; leave it out."
-        )
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):  # Which of two values counts would be a guess.
-        raise _UnreadableError("The body has an object with the same key twice.")
-    return members
-
-
-def _no_constant(name: str) -> None:
-    raise _UnreadableError(f"The body is not JSON: {name} is no number there.")
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, keys included; without recursion, so that depth does not matter."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, list):
-            waiting += one
-        elif isinstance(one, dict):
-            waiting += one
-            waiting += one.values()
-
-
-def _is_no_text(value: str) -> bool:
-    return "\0" in value or any("\ud800" <= character <= "\udfff" for character in value)
-
-
-async def _refuse(send: Send, request_id: str, status: int, code: str, detail: str) -> None:
-    body = {
-        "type": f"urn:zhaiyao:problem:{code}",
-        "title": "Request refused",
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request_id,
-    }
-    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.errors import ConfigurationError, ZhaiyaoError
+from app.errors import Busy, ConfigurationError, QueryTimeout, ZhaiyaoError
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,13 @@ _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_ERRORS = 20
 _MAX_FIELD = 100
+_BUSY = Busy("Somebody else is changing the same thing at this moment; try again in a second.")
+_STATES: dict[str, ZhaiyaoError] = {
+    "57014": QueryTimeout("This takes the database longer than a request may; ask for less, or for something rarer."),
+    "55P03": _BUSY,  # waited too long for a lock
+    "40P01": _BUSY,  # deadlock
+    "40001": _BUSY,  # serialisation
+}
 
 
 def document(schema: dict[str, Any]) -> dict[str, Any]:
@@ -39,47 +46,62 @@ def install(app: FastAPI) -> None:
     """Have every error of ``app`` written as a problem document."""
 
     @app.exception_handler(ZhaiyaoError)
-    async def known(request: Request, error: ZhaiyaoError) -> JSONResponse:
-        if type(error) is ConfigurationError:  # its detail names addresses of this machine: for the log only
-            return await unavailable(request, error)
-        return problem(request, error.status, error.title, error.detail, error.code, **error.extra)
-
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        found = error.errors()
-        details = [_field_error(one) for one in found[:_MAX_ERRORS]]
-        more = f" ({len(found) - 1} more in errors)" if len(found) > 1 else ""
-        detail = f"{details[0]['field']}: {details[0]['message']}{more}."
-        return problem(request, 422, "Invalid request", detail, "invalid_request", errors=details)
-
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
-        code = _CODES.get(error.status_code, "http_error")
-        detail, headers = error.detail, dict(error.headers or {})
-        if code == "not_found":
-            detail = "There is nothing at this address; /docs lists what there is."
-        elif code == "method_not_allowed":
-            allowed = ", ".join(_allowed_methods(app, request))
-            detail, headers["Allow"] = f"This address does not take {request.method}; it takes {allowed}.", allowed
-        return problem(request, error.status_code, error.detail.capitalize(), detail, code, headers=headers)
-
     @app.exception_handler(DBAPIError)
     @app.exception_handler(PoolTimeout)
     @app.exception_handler(OSError)
-    async def unavailable(request: Request, error: Exception) -> JSONResponse:
-        if isinstance(error, DBAPIError) and not (error.connection_invalidated or _is_connection_error(error)):
-            return await unexpected(request, error)
-        logger.error("the database cannot be reached: %s", error)
+    @app.exception_handler(Exception)
+    async def handle(request: Request, error: Exception) -> JSONResponse:
+        return answer(request, error)
+
+
+def answer(request: Request, error: Exception) -> JSONResponse:
+    """The problem document of an error, wherever it was raised."""
+    if isinstance(error, ZhaiyaoError) and type(error) is not ConfigurationError:
+        # A plain ConfigurationError names addresses of this machine: that is for the log only.
+        headers = error.headers
+        return problem(request, error.status, error.title, error.detail, error.code, headers=headers, **error.extra)
+    if isinstance(error, RequestValidationError):
+        return _invalid(request, error)
+    if isinstance(error, HTTPException):
+        return _http(request, error)
+    if isinstance(error, DBAPIError) and (known := _STATES.get(_state(error))) is not None:
+        logger.warning("%s %s: %s", request.method, request.url.path, known.code)
+        return answer(request, known)
+    if isinstance(error, OSError | PoolTimeout | ConfigurationError) or _is_connection_error(error):
+        logger.error("the database cannot be reached: %s", _told(error))
         detail = "The database cannot be reached at the moment; try again in a few seconds."
         return problem(
             request, 503, "Database unavailable", detail, "database_unavailable", headers={"Retry-After": "5"}
         )
+    logger.error("unexpected error in %s %s", request.method, request.url.path, exc_info=error)
+    detail = "Something went wrong here that is not your fault; the log has it under this request_id."
+    return problem(request, 500, "Internal error", detail, "internal_error")
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        logger.error("unexpected error in %s %s", request.method, request.url.path, exc_info=error)
-        detail = "Something went wrong here that is not your fault; the log has it under this request_id."
-        return problem(request, 500, "Internal error", detail, "internal_error")
+
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    found = error.errors()
+    details = [_field_error(one) for one in found[:_MAX_ERRORS]]
+    more = f" ({len(found) - 1} more in errors)" if len(found) > 1 else ""
+    detail = f"{details[0]['field']}: {details[0]['message']}{more}."
+    return problem(request, 422, "Invalid request", detail, "invalid_request", errors=details)
+
+
+def _http(request: Request, error: HTTPException) -> JSONResponse:
+    code = _CODES.get(error.status_code, "http_error")
+    detail, headers = error.detail, dict(error.headers or {})
+    if code == "not_found":
+        detail = "There is nothing at this address; /docs lists what there is."
+    elif code == "method_not_allowed":
+        allowed = ", ".join(_allowed_methods(request.app, request))
+        detail, headers["Allow"] = f"This address does not take {request.method}; it takes {allowed}.", allowed
+    return problem(request, error.status_code, error.detail.capitalize(), detail, code, headers=headers)
+
+
+def _told(error: Exception) -> str:
+    """What the driver says, without the statement and its parameters: they may hold what no log should."""
+    return str(getattr(error, "orig", None) or error).split("\n")[0]
 
 
 def _field_error(error: dict[str, Any]) -> dict[str, str]:
@@ -101,11 +123,16 @@ def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
     return allowed
 
 
-def _is_connection_error(error: DBAPIError) -> bool:
+def _state(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", "") or "")
+
+
+def _is_connection_error(error: Exception) -> bool:
+    if not isinstance(error, DBAPIError):
+        return False
     # Classes: 08 connection, 28 authorisation, 3D no such database, 53 out of connections, memory or disk; 57P0x is a
-    # server that shuts down or starts.
-    state = str(getattr(error.orig, "sqlstate", "") or "")
-    return state.startswith(("08", "28", "3D", "53", "57P0"))
+    # server that shuts down or starts; 25P03 has waited too long for the next statement.
+    return error.connection_invalidated or _state(error).startswith(("08", "28", "3D", "53", "57P0", "25P03"))
 
 
 def problem(

@@ -9,6 +9,7 @@ from app.api import (
     harvests,
     health,
     jobs,
+    keys,
     listings,
     papers,
     similar,
@@ -27,5 +28,6 @@ ROUTERS = [
     digests.router,
     changes.router,
     jobs.router,
+    keys.router,
     health.router,
 ]

@@ -1,14 +1,18 @@
 """Summaries over HTTP: asked for, written by hand, and how the making of them stands."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app import calls, digests, papers, summaries, summarizing
+from app.api.access import needs
+from app.api.caching import not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.preconditions import Expected, ExpectedDep, ExpectedMatchDep, tag_of
 from app.api.schemas import (
     BacklogRead,
     JobRead,
@@ -22,7 +26,7 @@ from app.api.schemas import (
 from app.arxiv import ids
 from app.calls import Spent
 from app.jobs import get_job
-from app.models import SummaryOrigin, SummaryStatus
+from app.models import Paper, Scope, Summary, SummaryOrigin, SummaryStatus
 from app.summaries import HumanText, SummaryFilter
 
 router = APIRouter(prefix="/v1", tags=["summaries"])
@@ -60,24 +64,55 @@ async def ask_for_summary(
     return JSONResponse(job.model_dump(mode="json"), 202, headers={"Location": f"/v1/jobs/{found}"})
 
 
+@router.get(
+    "/papers/{arxiv_id:path}/summaries/{language}",
+    summary="Get a summary by hand",
+    response_model=SummaryRead,
+    responses={304: {"description": "The caller has it as it is"}},
+)
+async def get_written_summary(
+    arxiv_id: str, language: Language, request: Request, response: Response, session: SessionDep
+) -> SummaryRead | Response:
+    """The text that wins over every other one in this language; 404 if nobody wrote one. Its `ETag` is what `If-Match` takes."""
+    paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
+    read = SummaryRead.of(await summaries.get_text(session, paper.arxiv_id, language), paper)
+    headers = {"ETag": tag_of(read), "Cache-Control": "no-cache"}
+    if (unchanged := not_modified(request, headers)) is not None:
+        return unchanged
+    response.headers.update(headers)
+    return read
+
+
+def _check(expected: Expected, paper: Paper) -> Callable[[Summary | None], None]:
+    return lambda row: expected.check(tag_of(SummaryRead.of(row, paper)) if row is not None else None)
+
+
 @router.put("/papers/{arxiv_id:path}/summaries/{language}", summary="Write a summary by hand")
 async def write_summary(
-    arxiv_id: str, language: Language, body: SummaryWrite, response: Response, session: SessionDep
+    arxiv_id: str,
+    language: Language,
+    body: SummaryWrite,
+    response: Response,
+    session: SessionDep,
+    expected: ExpectedDep,
 ) -> SummaryRead:
     """It wins over every other one until it is released, even when the paper changes (then it is marked stale)."""
     paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
-    summary, created = await summaries.put_text(session, paper, language, HumanText(**body.model_dump()))
+    text = HumanText(**body.model_dump())
+    summary, created = await summaries.put_text(session, paper, language, text, _check(expected, paper))
     await summarizing.refresh_digests(session, paper.arxiv_id, every=True)
     response.status_code = 201 if created else 200
-    return SummaryRead.of(summary, paper)
+    read = SummaryRead.of(summary, paper)
+    response.headers["ETag"] = tag_of(read)
+    return read
 
 
 @router.delete("/papers/{arxiv_id:path}/summaries/{language}", status_code=204, summary="Release a summary by hand")
-async def release_summary(arxiv_id: str, language: Language, session: SessionDep) -> None:
+async def release_summary(arxiv_id: str, language: Language, session: SessionDep, expected: ExpectedMatchDep) -> None:
     """The text stays stored; from now on the other summaries speak for the paper again."""
-    canonical = ids.parse(arxiv_id).id
-    await summaries.release_text(session, canonical, language)
-    await summarizing.refresh_digests(session, canonical, every=True)
+    paper = await papers.get_paper(session, ids.parse(arxiv_id).id)
+    await summaries.release_text(session, paper.arxiv_id, language, _check(expected, paper))
+    await summarizing.refresh_digests(session, paper.arxiv_id, every=True)
 
 
 @router.get("/summaries", summary="List summaries")
@@ -141,7 +176,7 @@ def _spending(spent: Spent, budget: float | None) -> SpendingRead:
     )
 
 
-@router.post("/backlog/resume", summary="Go on after a repair")
+@router.post("/backlog/resume", summary="Go on after a repair", openapi_extra=needs(Scope.ADMIN))
 async def resume(
     session: SessionDep,
     retry_failed: Annotated[bool, Query(description="Try failed summaries again, too")] = False,

@@ -5,11 +5,23 @@ import os
 import sys
 from typing import NoReturn
 
-from app.cli import arxiv, channels, content, embeddings, imports, operation, services, summaries
+from app.cli import arxiv, channels, content, embeddings, imports, keys, operation, services, summaries
 from app.cli.common import InterruptionError, app, err
 from app.errors import ZhaiyaoError
 
-__all__ = ["app", "arxiv", "channels", "content", "embeddings", "imports", "main", "operation", "services", "summaries"]
+__all__ = [
+    "app",
+    "arxiv",
+    "channels",
+    "content",
+    "embeddings",
+    "imports",
+    "keys",
+    "main",
+    "operation",
+    "services",
+    "summaries",
+]
 
 
 def main() -> NoReturn:

@@ -47,6 +47,8 @@ def _greet(settings: Settings, listening: socket.socket) -> None:
     if settings.contact is None:
         say("ZHAIYAO_CONTACT is not set: arXiv asks that a client says whom to write to (mailto:you@example.org)")
     say(f"following {', '.join(settings.categories)}; summaries in {', '.join(settings.languages)}")
+    if not settings.listens_locally:
+        say("writing over the API needs a key here; 'zhaiyao keys create NAME --scope write' makes one")
     say(f"listening on {_address(settings, listening)} (/ for people, /docs for programs); Ctrl-C stops")
 
 

@@ -4,6 +4,7 @@ Instants are UTC and end in ``_at``; days are arXiv's batch dates (US Eastern) a
 unique indexes. ``NULL`` means that nobody said, never that a value is empty.
 """
 
+from app.models.access import ApiKey, IdempotencyKey, RateWindow
 from app.models.base import Base
 from app.models.changes import Change, ChangeEpoch, change_marks
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
@@ -18,6 +19,7 @@ from app.models.states import (
     Order,
     RunState,
     Schedule,
+    Scope,
     SummaryOrigin,
     SummaryStatus,
 )
@@ -25,6 +27,7 @@ from app.models.summaries import Call, ModelState, Spending, Summary
 
 __all__ = [
     "Announcement",
+    "ApiKey",
     "Base",
     "Call",
     "CallOutcome",
@@ -41,6 +44,7 @@ __all__ = [
     "Fetch",
     "FetchOutcome",
     "Harvest",
+    "IdempotencyKey",
     "Ingestion",
     "JobOutcome",
     "Listing",
@@ -50,9 +54,11 @@ __all__ = [
     "Paper",
     "PaperEntry",
     "RateLimit",
+    "RateWindow",
     "Rest",
     "RunState",
     "Schedule",
+    "Scope",
     "Spending",
     "Summary",
     "SummaryOrigin",

@@ -97,3 +97,16 @@ class ChangeKind(StrEnum):
     PAPER = "paper"
     SUMMARY = "summary"
     DIGEST = "digest"
+
+
+class Scope(StrEnum):
+    """What a key is good for; each includes the ones before."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    def includes(self, other: "Scope") -> bool:
+        """Whether who has this one may do what needs ``other``."""
+        ranks = list(Scope)
+        return ranks.index(self) >= ranks.index(other)

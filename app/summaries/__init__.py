@@ -16,7 +16,7 @@ from app.summaries.choosing import (
     list_summaries,
     summarized,
 )
-from app.summaries.human import HumanText, put_text, release_text
+from app.summaries.human import HumanText, get_text, put_text, release_text
 from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, lacking, request, retry, retry_failed
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
@@ -40,6 +40,7 @@ __all__ = [
     "finish",
     "get_summaries",
     "get_summary",
+    "get_text",
     "hold",
     "hold_still",
     "hurry",

@@ -1,8 +1,9 @@
 """A human's text: it wins until its author releases it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, Update, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,9 +22,31 @@ class HumanText:
     author: str | None
 
 
-async def put_text(session: AsyncSession, paper: Paper, language: str, written: HumanText) -> tuple[Summary, bool]:
-    """Store a human's text for the paper as it is now, in place of an earlier one; True if there was none."""
-    await session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('summaries'))"))
+Check = Callable[[Summary | None], None]
+"""Raises if the text in force (None: there is none) is not as its caller expects; nobody else can change it meanwhile."""
+
+
+def _anything(_: Summary | None) -> None:
+    """Expect nothing."""
+
+
+async def get_text(session: AsyncSession, arxiv_id: str, language: str) -> Summary:
+    """The human's text that is in force; ``NotFound`` if there is none."""
+    found = await _find_text(session, arxiv_id, language)
+    if found is None:
+        raise _not_in_force(arxiv_id, language)
+    return found
+
+
+async def put_text(
+    session: AsyncSession, paper: Paper, language: str, written: HumanText, check: Check = _anything
+) -> tuple[Summary, bool]:
+    """Store a human's text for the paper as it is now, in place of an earlier one; True if there was none.
+
+    Raises what ``check`` does of the text that is in force until now.
+    """
+    await _take_turn(session, paper.arxiv_id, language)
+    check(await _find_text(session, paper.arxiv_id, language))
     values = {
         "paper_version": paper.version,
         "status": SummaryStatus.DONE,
@@ -51,18 +74,40 @@ async def put_text(session: AsyncSession, paper: Paper, language: str, written: 
     return summary.one(), created
 
 
-async def release_text(session: AsyncSession, arxiv_id: str, language: str) -> None:
-    """Let the other summaries speak again; the text stays stored. ``NotFound`` if no human's text is in force."""
-    await session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('summaries'))"))
+async def release_text(session: AsyncSession, arxiv_id: str, language: str, check: Check = _anything) -> None:
+    """Let the other summaries speak again; the text stays stored. ``NotFound`` if none is in force; what ``check`` raises."""
+    await _take_turn(session, arxiv_id, language)
+    check(await get_text(session, arxiv_id, language))
     released = await session.scalars(_of(arxiv_id, language).values(released_at=func.now()).returning(Summary.id))
     if not released.all():
-        raise NotFound(f"No human's text of {arxiv_id} in {language} is in force.")
+        raise _not_in_force(arxiv_id, language)
 
 
-def _of(arxiv_id: str, language: str):  # type: ignore[no-untyped-def]
-    return update(Summary).where(
+async def _take_turn(session: AsyncSession, arxiv_id: str, language: str) -> None:
+    """Have those who write the same text do so one after the other, each on what the other left."""
+    turn = {"text": f"text {arxiv_id} {language}"}
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:text, 0))"), turn)
+    await session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('summaries'))"))
+
+
+async def _find_text(session: AsyncSession, arxiv_id: str, language: str) -> Summary | None:
+    wanted = select(Summary).where(*_in_force(arxiv_id, language))
+    found: Summary | None = await session.scalar(wanted.execution_options(populate_existing=True))
+    return found
+
+
+def _not_in_force(arxiv_id: str, language: str) -> NotFound:
+    return NotFound(f"No human's text of {arxiv_id} in {language} is in force.")
+
+
+def _of(arxiv_id: str, language: str) -> Update:
+    return update(Summary).where(*_in_force(arxiv_id, language))
+
+
+def _in_force(arxiv_id: str, language: str) -> list[ColumnElement[bool]]:
+    return [
         Summary.arxiv_id == arxiv_id,
         Summary.language == language,
         Summary.origin == SummaryOrigin.HUMAN,
         Summary.released_at.is_(None),
-    )
+    ]

@@ -43,6 +43,7 @@ from app.api.schemas.digests import (
     ReceiptRead,
     RevisionRead,
 )
+from app.api.schemas.keys import KeyCreate, KeyCreated, KeyRead
 from app.api.schemas.listings import (
     FetchRead,
     HarvestCreate,
@@ -106,6 +107,9 @@ __all__ = [
     "IngestionCreate",
     "IngestionRead",
     "JobRead",
+    "KeyCreate",
+    "KeyCreated",
+    "KeyRead",
     "LinksRead",
     "ListingRead",
     "MailingRead",

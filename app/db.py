@@ -1,15 +1,31 @@
 """The database: one engine, one way to commit, and the check that its schema is this release's."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, text
-from sqlalchemy.exc import DBAPIError
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Dialect,
+    Executable,
+    PoolProxiedConnection,
+    Text,
+    any_,
+    event,
+    literal,
+    text,
+)
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.util import greenlet_spawn
 
 from app.config import mask, sqlalchemy_url
 from app.errors import ConfigurationError, SchemaOutdated
@@ -18,6 +34,32 @@ if TYPE_CHECKING:
     import alembic.config
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+_DIALECT: Final[Dialect] = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+PING_AFTER: Final = 1.0
+"""Seconds of rest after which a connection is tried before it is used: more often would cost every request a round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement that SQLAlchemy has written, as the driver takes it: ``$1`` and so on, by name or with its own value."""
+
+    sql: str
+    names: tuple[str, ...]
+    constants: Mapping[str, Any]
+
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the statement; ``KeyError`` for one that is missing."""
+        return [parameters[name] if name in parameters else self.constants[name] for name in self.names]
+
+
+def prepare(statement: Executable) -> Prepared:
+    """Write a statement once; parameters that must be given are ``bindparam(name)``."""
+    compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Executable that is used has it
+    constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
+    return Prepared(str(compiled), tuple(compiled.positiontup or ()), constants)
 
 
 class Database:
@@ -29,9 +71,10 @@ class Database:
             sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             connect_args={"server_settings": {"application_name": "zhaiyao", "timezone": "UTC"}},
         )
+        event.listen(self.engine.sync_engine, "checkout", _try_out)
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
@@ -39,6 +82,42 @@ class Database:
         """A session whose work is committed when the block ends well, and rolled back otherwise."""
         async with self._sessions() as session, session.begin():
             yield session
+
+    async def fetch(self, statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]:
+        """The rows of one statement that only reads, each commit of its own; ``DBAPIError`` as from a session.
+
+        For what is asked for often: it spares a session, a transaction and the making of results.
+        """
+        values = statement.values(parameters)
+        try:
+            return await self._fetch(statement.sql, values)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        # The server was restarted, or had enough of this connection: reading again does no harm.
+        return await self._fetch(statement.sql, values)
+
+    async def _fetch(self, sql: str, values: list[Any]) -> list[Any]:
+        async with self.connection() as connection:
+            rows: list[Any] = await connection.fetch(sql, *values)
+            return rows
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool as the driver has it; what the driver raises becomes ``DBAPIError``."""
+        fairy: PoolProxiedConnection | None = None
+        try:
+            fairy = await self.engine.raw_connection()
+            yield fairy.driver_connection
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, self.engine.dialect.loaded_dbapi.Error) as error:
+            raise _as_sqlalchemys(error, fairy) from error
+        except BaseException:
+            if fairy is not None:  # Left in the middle, by a time limit or a caller who went away.
+                await greenlet_spawn(fairy.invalidate)
+            raise
+        finally:
+            if fairy is not None:
+                await greenlet_spawn(fairy.close)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -64,7 +143,29 @@ class Database:
             raise _unreachable(self.url, error) from error
 
 
-def among(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnElement[bool]:
+def _try_out(connection: Any, record: Any, fairy: Any) -> None:
+    """Have the pool replace a connection that is closed; one that has rested is asked."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+    if monotonic() - record.info.get("used_at", 0.0) > PING_AFTER:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise DisconnectionError from error
+
+
+def _note_use(connection: Any, record: Any) -> None:
+    record.info["used_at"] = monotonic()
+
+
+def _as_sqlalchemys(error: Exception, fairy: PoolProxiedConnection | None) -> DBAPIError:
+    driver: Any = fairy.driver_connection if fairy is not None else None
+    return DBAPIError(None, None, error, connection_invalidated=driver is None or driver.is_closed())
+
+
+def among(
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], values: Sequence[str]
+) -> ColumnElement[bool]:
     """A condition that holds for these values, in one array: Postgres takes no more than 32,767 parameters."""
     return column == any_(literal(values, ARRAY(Text)))
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app import channels, digests, previews
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
+from app.api.paging import TEXT, Cursor, CursorsDep, Limit, link_next
 from app.api.rendering import EVERY_FORMAT, AskedDep, FormatName, accepted, serve
 from app.api.schemas import (
     ChannelCreate,
@@ -27,6 +27,7 @@ async def list_channels(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     builtin: Annotated[
         bool | None, Query(description="Only arXiv's own categories, or only those that users made")
     ] = None,
@@ -35,8 +36,10 @@ async def list_channels(
 ) -> Page[ChannelRead]:
     """Ordered by slug. Every category and archive of arXiv is a channel from the start."""
     query = ["channels", builtin]
-    rows, key = await channels.list_channels(session, limit=limit, after=decode(cursor, query, TEXT), builtin=builtin)
-    next_cursor = encode(key, query)
+    rows, key = await channels.list_channels(
+        session, limit=limit, after=cursors.decode(cursor, query, TEXT), builtin=builtin
+    )
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[ChannelRead](items=[ChannelRead.of(row) for row in rows], next_cursor=next_cursor)
 

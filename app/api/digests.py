@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app import digests
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.rendering import (
     EVERY_FORMAT,
     AskedDep,
@@ -80,6 +80,7 @@ async def list_digests(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     channel: Annotated[str | None, Query(max_length=80)] = None,
     language: Annotated[Language | None, Query()] = None,
     kind: Annotated[DigestKind | None, Query(description="What it was made over")] = None,
@@ -89,9 +90,14 @@ async def list_digests(
     """Without their papers; each with the receipt of its newest revision."""
     query = ["digests", channel, language, kind]
     rows, key = await digests.list_digests(
-        session, limit=limit, before=decode(cursor, query, NUMBER), channel=channel, language=language, kind=kind
+        session,
+        limit=limit,
+        before=cursors.decode(cursor, query, NUMBER),
+        channel=channel,
+        language=language,
+        kind=kind,
     )
-    next_cursor = encode(key, query)
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     items = [DigestListed.of(row, receipt) for row, receipt in rows]
     return Page[DigestListed](items=items, next_cursor=next_cursor)
@@ -102,12 +108,18 @@ Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earli
 
 @router.get("/{id}/revisions", summary="List a digest's revisions")
 async def list_revisions(
-    id: str, request: Request, response: Response, session: SessionDep, limit: Limit = 20, cursor: Cursor = None
+    id: str,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    cursors: CursorsDep,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> Page[RevisionRead]:
     """The newest first. A revision, once written, never changes."""
     query = ["revisions", id]
-    rows, key = await digests.list_revisions(session, id, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await digests.list_revisions(session, id, limit=limit, before=cursors.decode(cursor, query, NUMBER))
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[RevisionRead](items=[RevisionRead.of(row, receipt) for row, receipt in rows], next_cursor=next_cursor)
 

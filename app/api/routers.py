@@ -5,6 +5,7 @@ from app.api import channels, completeness, digests, feeds, harvests, health, jo
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
     papers.router,
+    papers.lean,
     listings.router,
     completeness.router,
     harvests.router,

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from app import calls, digests, papers, summaries, summarizing
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import (
     BacklogRead,
     JobRead,
@@ -85,6 +85,7 @@ async def list_summaries(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     status: SummaryStatus | None = None,
     origin: SummaryOrigin | None = None,
     language: Annotated[Language | None, Query()] = None,
@@ -96,8 +97,10 @@ async def list_summaries(
     """Newest first, as they were asked for."""
     wanted = SummaryFilter(status, origin, language, reason, check)
     query = ["summaries", status, origin, language, reason, check]
-    rows, key = await summaries.find_summaries(session, wanted, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await summaries.find_summaries(
+        session, wanted, limit=limit, before=cursors.decode(cursor, query, NUMBER)
+    )
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[SummaryRead](items=[SummaryRead.of(row, paper) for row, paper in rows], next_cursor=next_cursor)
 

@@ -6,7 +6,7 @@ unique indexes. ``NULL`` means that nobody said, never that a value is empty.
 
 from app.models.base import Base
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
-from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest
+from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest, ServiceSecret
 from app.models.papers import Announcement, Ingestion, Listing, Paper, PaperEntry
 from app.models.states import (
     CallOutcome,
@@ -48,6 +48,7 @@ __all__ = [
     "Rest",
     "RunState",
     "Schedule",
+    "ServiceSecret",
     "Spending",
     "Summary",
     "SummaryOrigin",

@@ -1,36 +1,56 @@
 """Papers: storing what the sources say of them, and finding them again."""
 
+from app.papers.as_json import FIELDS, paper_json
+from app.papers.filters import PaperFilter, Standing, check_period, conditions
 from app.papers.finding import (
-    PaperFilter,
     Source,
-    check_period,
     find_datestamps,
     find_papers,
     find_source,
     get_paper,
     list_announcements,
-    list_papers,
+)
+from app.papers.reading import (
+    Direction,
+    Key,
+    PaperQuery,
+    Shown,
+    Sort,
+    read_page,
+    read_paper,
+    read_papers,
 )
 from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, of_record, raw_hash, rows_of_record
 from app.papers.storing import Upserted, upsert, upsert_rows
 
 __all__ = [
+    "FIELDS",
+    "Direction",
+    "Key",
     "PaperFilter",
+    "PaperQuery",
     "PaperRecord",
     "Rows",
+    "Shown",
+    "Sort",
     "Source",
+    "Standing",
     "Upserted",
     "abstract_hash",
     "check_period",
+    "conditions",
     "find_datestamps",
     "find_papers",
     "find_source",
     "get_paper",
     "list_announcements",
-    "list_papers",
     "names_listed",
     "of_record",
+    "paper_json",
     "raw_hash",
+    "read_page",
+    "read_paper",
+    "read_papers",
     "rows_of_record",
     "upsert",
     "upsert_rows",

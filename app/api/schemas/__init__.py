@@ -51,11 +51,13 @@ from app.api.schemas.listings import (
     ListingRead,
     WindowRead,
 )
+from app.api.schemas.paper_queries import PaperSelection, PapersQuery
 from app.api.schemas.papers import (
     AnnouncementRead,
     AuthorRead,
     LinksRead,
     PaperDetail,
+    PaperListed,
     PaperRead,
     PapersFetch,
     SourceRead,
@@ -108,8 +110,11 @@ __all__ = [
     "MailingRead",
     "Page",
     "PaperDetail",
+    "PaperListed",
     "PaperRead",
+    "PaperSelection",
     "PapersFetch",
+    "PapersQuery",
     "PeriodRead",
     "Problem",
     "ProvenanceRead",

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from app.api.schemas.common import In
+from app.api.schemas.summaries import SummaryRead
 from app.arxiv import ids
-from app.arxiv.display import display
 from app.details import MAX_IDS
 from app.models import Announcement, Paper
 from app.papers import Source
@@ -19,11 +19,7 @@ class AuthorRead(BaseModel):
 
     name: str
     affiliations: list[str]
-
-    @computed_field(description="The name in plain Unicode")
-    def display_name(self) -> str:
-        """Derived from the name."""
-        return display(self.name)
+    display_name: str = Field(description="The name in plain Unicode")
 
 
 class LinksRead(BaseModel):
@@ -100,28 +96,39 @@ class PaperRead(BaseModel):
     links: LinksRead
     stored_at: datetime
     changed_at: datetime
-
-    @computed_field(description="The title in plain Unicode, formulas left as TeX")
-    def display_title(self) -> str | None:
-        """Derived from the title."""
-        return self.title and display(self.title)
-
-    @computed_field(description="The abstract in plain Unicode, formulas left as TeX")
-    def display_abstract(self) -> str | None:
-        """Derived from the abstract."""
-        return self.abstract and display(self.abstract)
+    display_title: str | None = Field(description="The title in plain Unicode, formulas left as TeX")
+    display_abstract: str | None = Field(description="The abstract in plain Unicode, formulas left as TeX")
 
     @classmethod
     def fields_of(cls, paper: Paper) -> dict[str, Any]:
         """The fields that the row and the wire share, and the links."""
         links = LinksRead(abs=ids.abs_url(paper.arxiv_id), pdf=ids.pdf_url(paper.arxiv_id))
         shared = {name: getattr(paper, name) for name in PaperRead.model_fields if name != "links"}
+        if paper.display_title is None:
+            shared["display_title"] = paper.title
+        if paper.display_abstract is None:
+            shared["display_abstract"] = paper.abstract
         return shared | {"links": links}
 
     @classmethod
     def of(cls, paper: Paper) -> "PaperRead":
         """From the stored row."""
         return cls(**cls.fields_of(paper))
+
+
+def _only_the_id_is_sure(schema: dict[str, Any]) -> None:
+    """With `fields` the others may be left out."""
+    schema["required"] = ["arxiv_id"]
+
+
+class PaperListed(PaperRead):
+    """A paper in a list; with `fields` only some of its fields, with `include=summaries` its summaries."""
+
+    model_config = ConfigDict(json_schema_extra=_only_the_id_is_sure)
+
+    summaries: list[SummaryRead] | None = Field(
+        default=None, description="With `include=summaries`: the done ones that speak for the paper, by language"
+    )
 
 
 class PaperDetail(PaperRead):

@@ -1,7 +1,9 @@
 """The database: one engine, one way to commit, and the check that its schema is this release's."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,7 +41,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 _DIALECT: Final[Dialect] = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 PING_AFTER: Final = 1.0
-"""Seconds of rest after which a connection is tried before it is used: more often would cost every request a round trip."""
+"""Seconds of rest after which a connection is tried even by those who can read again if it does not work."""
+
+# Whoever may fail once spares the round trip that tries the connection: a third of what a quick read takes.
+_reads_again: ContextVar[bool] = ContextVar("reads_again", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Prepared:
     sql: str
     names: tuple[str, ...]
     constants: Mapping[str, Any]
+    mark: str
+    """Tells it from every other statement, in every process."""
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the statement; ``KeyError`` for one that is missing."""
@@ -59,7 +66,9 @@ def prepare(statement: Executable) -> Prepared:
     """Write a statement once; parameters that must be given are ``bindparam(name)``."""
     compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every Executable that is used has it
     constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
-    return Prepared(str(compiled), tuple(compiled.positiontup or ()), constants)
+    sql = str(compiled)
+    mark = hashlib.blake2b(sql.encode(), digest_size=8).hexdigest()
+    return Prepared(sql, tuple(compiled.positiontup or ()), constants, mark)
 
 
 class Database:
@@ -89,11 +98,14 @@ class Database:
         For what is asked for often: it spares a session, a transaction and the making of results.
         """
         values = statement.values(parameters)
+        token = _reads_again.set(True)
         try:
             return await self._fetch(statement.sql, values)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
+        finally:
+            _reads_again.reset(token)
         # The server was restarted, or had enough of this connection: reading again does no harm.
         return await self._fetch(statement.sql, values)
 
@@ -144,10 +156,10 @@ class Database:
 
 
 def _try_out(connection: Any, record: Any, fairy: Any) -> None:
-    """Have the pool replace a connection that is closed; one that has rested is asked."""
+    """Have the pool replace a connection that is closed, or does not answer when it is tried."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
-    if monotonic() - record.info.get("used_at", 0.0) > PING_AFTER:
+    if not _reads_again.get() or monotonic() - record.info.get("used_at", 0.0) > PING_AFTER:
         try:
             connection.ping()
         except Exception as error:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from app import log, web
 from app.api import problems
 from app.api.guards import Guards
-from app.api.routers import ROUTERS
+from app.api.routers import FIRST, ROUTERS
 from app.api.schemas import Problem
 from app.config import load_settings
 from app.ingestion import Tools
@@ -49,6 +49,7 @@ def create_app(tools: Tools | None = None) -> FastAPI:
     )
     if tools is not None:
         app.state.tools = tools
+    app.router.routes[:0] = FIRST
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(web.router)

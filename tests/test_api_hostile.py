@@ -714,6 +714,14 @@ async def test_idle_connections_that_were_cut(client: httpx.AsyncClient, databas
         assert {answer.status_code for answer in answers} == {200}
 
 
+async def test_idle_connections_of_quick_reads_that_were_cut(client: httpx.AsyncClient, database_url: str) -> None:
+    for _ in range(3):
+        await asyncio.gather(*(client.get("/v1/papers") for _ in range(5)))
+        assert terminate(database_url, "true") >= 1
+        answers = await asyncio.gather(*(client.get("/v1/papers") for _ in range(5)))
+        assert {answer.status_code for answer in answers} == {200}
+
+
 async def test_a_connection_that_is_cut_in_the_middle(
     client: httpx.AsyncClient, tools: Tools, tmp_path: Path, database_url: str
 ) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, TypeAdapter
 
 from app import details, papers
-from app.api.caching import cached_headers, etag_of_body, not_modified
+from app.api.caching import cached_headers, etag_of, etag_of_body, not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.lean import LeanRoute
 from app.api.paging import Text, cursors_of
@@ -41,15 +41,27 @@ async def list_papers(request: Request, tools: ToolsDep, query: Annotated[Papers
     """
     cursors = await cursors_of(request.app.state, tools)
     asked = query.question(tools.settings.languages[0])
-    bound = ["papers", repr(asked.wanted), asked.sort, asked.direction]
+    bound = query.bound(asked)
     after: Key | None = cursors.decode(query.cursor, bound, _KEYS[asked.sort])
-    texts, key = await papers.read_page(tools.database, asked, limit=query.limit, after=after)
-    cursor = cursors.encode(key, bound)
-    body = f'{{"items":[{",".join(texts)}],"next_cursor":{json.dumps(cursor)}}}'.encode()
-    headers = cached_headers(etag_of_body(body), None)
-    if cursor is not None:
-        headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
+    page = await papers.read_page(tools.database, asked, limit=query.limit, after=after)
+    cursor = cursors.encode(page.key, bound)
+    headers = {"Link": _next(request, cursor)} if cursor is not None else {}
+    if page.version is not None:
+        headers |= cached_headers(etag_of(page.version, cursor), None)
+        if (unchanged := not_modified(request, headers)) is not None:
+            return unchanged
+    body = f'{{"items":[{",".join(page.texts)}],"next_cursor":{json.dumps(cursor)}}}'.encode()
+    if page.version is not None:
+        return Response(body, media_type="application/json", headers=headers)
+    headers |= cached_headers(etag_of_body(body), None)
     return not_modified(request, headers) or Response(body, media_type="application/json", headers=headers)
+
+
+def _next(request: Request, cursor: str) -> str:
+    """The ``Link`` to the next page: the same address with another cursor."""
+    address, _, query = str(request.url).partition("?")
+    kept = [part for part in query.split("&") if part and not part.startswith("cursor=")]
+    return f'<{address}?{"&".join([*kept, f"cursor={cursor}"])}>; rel="next"'
 
 
 @router.post("/fetch", status_code=202, summary="Fetch papers by id")

@@ -1,6 +1,6 @@
 """Every route of the API, in the order in which an address is held against them."""
 
-from app.api import channels, completeness, digests, feeds, harvests, health, jobs, listings, papers, summaries
+from app.api import channels, completeness, digests, feeds, harvests, health, jobs, lean, listings, papers, summaries
 
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
@@ -11,7 +11,17 @@ ROUTERS = [
     harvests.router,
     feeds.router,
     channels.router,
+    channels.lean,
     digests.router,
+    digests.lean,
     jobs.router,
     health.router,
 ]
+
+FIRST = [
+    lean.first("/v1/papers", papers.list_papers),
+    lean.first("/v1/papers/{arxiv_id:plain_id}", papers.get_paper),
+    lean.first("/v1/digests/{id:plain}.{format:plain}", digests.get_rendered),
+    lean.first("/v1/digests/{id:plain}", digests.get_digest),
+]
+"""What is asked most, before all others."""

@@ -13,6 +13,7 @@ from app.papers.finding import (
 from app.papers.reading import (
     Direction,
     Key,
+    Page,
     PaperQuery,
     Shown,
     Sort,
@@ -27,6 +28,7 @@ __all__ = [
     "FIELDS",
     "Direction",
     "Key",
+    "Page",
     "PaperFilter",
     "PaperQuery",
     "PaperRecord",

@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal_column,
     select,
     tuple_,
 )
@@ -85,10 +86,19 @@ _OLDEST: Final[dict[Sort, date | datetime]] = {
 _TYPES: Final[dict[Sort, Any]] = {Sort.ANNOUNCED: Date(), Sort.SUBMITTED: DateTime(timezone=True)}
 
 
-async def read_page(
-    database: Database, query: PaperQuery, *, limit: int, after: Key | None = None
-) -> tuple[list[str], Key | None]:
-    """Papers of a list as JSON texts, and the key to continue ``after``, or None on the last page.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Papers as JSON texts; the key to continue after, None on the last page; and what changes whenever a text does, or the
+    statement that wrote it. With summaries, which change by themselves, ``version`` is None.
+    """
+
+    texts: list[str]
+    key: Key | None
+    version: str | None
+
+
+async def read_page(database: Database, query: PaperQuery, *, limit: int, after: Key | None = None) -> Page:
+    """A page of a list, from the beginning or ``after`` the key of the page before.
 
     Raises ``InvalidInput`` for a filter that no paper could pass.
     """
@@ -96,12 +106,15 @@ async def read_page(
     if after is not None:
         day, order_key = after
         parameters |= {"day": day if day is not None else _OLDEST.get(query.sort), "order_key": order_key}
-    rows = await database.fetch(_page(query, after is not None), parameters)
-    texts = [row[0] for row in rows[:limit]]
-    if len(rows) <= limit:
-        return texts, None
-    last = rows[limit - 1]
-    return texts, (last[2] if query.sort in _KEYS else None, last[1])
+    statement = _page(query, after is not None)
+    rows = await database.fetch(statement, parameters)
+    shown = rows[:limit]
+    key: Key | None = None
+    if len(rows) > limit:
+        last = shown[-1]
+        key = (last[3] if query.sort in _KEYS else None, last[1])
+    version = None if query.shown.summaries else " ".join([statement.mark, *[f"{row[1]}:{row[2]}" for row in shown]])
+    return Page([row[0] for row in shown], key, version)
 
 
 # Planned for each call's values: a category that half of the papers carry is read by the order's index, a rare one by its own. It
@@ -111,7 +124,8 @@ def _page(query: PaperQuery, is_continued: bool) -> Prepared:
     ascending = query.direction is Direction.ASC
     key = _KEYS.get(query.sort)
     order = [Paper.order_key] if key is None else [key, Paper.order_key]
-    columns: list[Any] = [cast(_json(query.shown), Text), Paper.order_key]
+    # Postgres gives a row another xmin, the number of the transaction that wrote it, whenever it is changed.
+    columns: list[Any] = [cast(_json(query.shown), Text), Paper.order_key, cast(literal_column("papers.xmin"), Text)]
     if key is not None:
         columns.append(_DATES[query.sort])
     statement = select(*columns).where(*conditions(query.wanted))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from app.api.fields import Day, Language, Line
 from app.api.schemas.common import AnnounceTypeName
@@ -104,8 +104,22 @@ class PaperSelection(BaseModel):
     fields: FieldNames | None = Field(default=None)
     include: Included | None = Field(default=None)
 
+    _question: PaperQuery | None = PrivateAttr(default=None)
+    _bound: list[Any] | None = PrivateAttr(default=None)
+
     def question(self, default_language: str) -> PaperQuery:
-        """The same as the rules take it."""
+        """The same as the rules take it; ``default_language`` is the service's, the same for each call."""
+        if self._question is None:
+            self._question = self._make_question(default_language)
+        return self._question
+
+    def bound(self, question: PaperQuery) -> list[Any]:
+        """What a cursor of the list belongs to: its filters and its order."""
+        if self._bound is None:
+            self._bound = ["papers", repr(question.wanted), question.sort, question.direction]
+        return self._bound
+
+    def _make_question(self, default_language: str) -> PaperQuery:
         wanted = PaperFilter(
             category=self.category,
             primary=self.primary,

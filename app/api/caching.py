@@ -43,6 +43,11 @@ class Remembered(Generic[Kept]):
             _, (_, freed) = self._kept.popitem(last=False)
             self.bytes -= freed
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self.bytes = 0
+
 
 def etag_of(*parts: object) -> str:
     """A strong entity tag for an answer that is made from these alone, and from this release's renderers."""

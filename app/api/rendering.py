@@ -76,7 +76,8 @@ class DigestQuery(RenderQuery):
     revision: int | None = Field(default=None, ge=1, le=2**31 - 1, description="An earlier revision")
 
 
-_remembered = Remembered[Response](MAX_REMEMBERED)
+REMEMBERED = Remembered[Response](MAX_REMEMBERED)
+"""Rendered digests by what they are and how they were negotiated."""
 
 
 async def serve(
@@ -93,7 +94,7 @@ async def serve(
     headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
     if (unchanged := not_modified(request, headers)) is not None:
         return unchanged
-    written = _remembered.get((etag, negotiated))
+    written = REMEMBERED.get((etag, negotiated))
     if written is None:
         async with tools.database.transaction() as session:
             [document] = await digests.get_digests(session, [head])
@@ -104,7 +105,7 @@ async def serve(
         if negotiated:
             headers["Content-Location"] = f"/v1/digests/{document.id}.{format}?revision={document.revision}"
         written = Response(form(document, base), media_type=media_type, headers=headers)
-        _remembered.keep((etag, negotiated), written, len(written.body))
+        REMEMBERED.keep((etag, negotiated), written, len(written.body))
     return written
 
 

@@ -30,6 +30,7 @@ class JobKind(StrEnum):
     FETCH = "fetch"
     SUMMARIZE = "summarize"
     COMPOSE = "compose"
+    REQUEST = "request"
 
 
 class Queue(StrEnum):

@@ -7,16 +7,28 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, TypeAdapter
 
-from app import details, papers
+from app import details, papers, summaries
 from app.api.caching import cached_headers, etag_of, etag_of_body, not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.lean import LeanRoute
 from app.api.paging import Text, cursors_of
-from app.api.schemas import JobRead, Page, PaperDetail, PaperListed, PapersFetch, PapersQuery
+from app.api.schemas import (
+    InvalidIdRead,
+    JobRead,
+    Page,
+    PaperDetail,
+    PaperListed,
+    PapersBatch,
+    PapersBatchRead,
+    PapersFetch,
+    PapersQuery,
+)
+from app.api.schemas.paper_queries import shown
 from app.arxiv import ids
+from app.errors import InvalidArxivId
 from app.jobs import enqueue_or_find, get_job
 from app.papers import Key, Sort
-from app.tasks import fetch_job
+from app.tasks import fetch_job, request_job
 
 router = APIRouter(prefix="/v1/papers", tags=["papers"])
 lean = APIRouter(prefix="/v1/papers", tags=["papers"], route_class=LeanRoute)
@@ -73,6 +85,50 @@ async def fetch_papers(body: PapersFetch, response: Response, session: SessionDe
     job_id = await enqueue_or_find(session, fetch_job(details.read_ids(body.ids)))
     response.headers["Location"] = f"/v1/jobs/{job_id}"
     return JobRead.of(await get_job(session, job_id))
+
+
+@router.post(
+    "/batch",
+    summary="Read papers by their ids",
+    response_model=PapersBatchRead,
+    responses={
+        202: {"model": PapersBatchRead, "description": "The same, and a job asks for the summaries that they lack"}
+    },
+)
+async def read_batch(body: PapersBatch, session: SessionDep, tools: ToolsDep) -> Response:
+    """Up to 500, in the order asked for. An id that is unknown or none at all is told, and loses no other.
+
+    With `request_summaries` one job asks for the summaries that the papers lack in the language (202, its address in
+    `Location`). Asked again while it waits, it is the same job; when every lacking summary is being made already, there is
+    nothing to do (200): `pending` names those papers.
+    """
+    named: dict[str, str] = {}
+    invalid: list[InvalidIdRead] = []
+    for given in dict.fromkeys(body.ids):
+        try:
+            named.setdefault(ids.parse(given).id, given)
+        except InvalidArxivId as error:
+            invalid.append(InvalidIdRead(id=given[:200], detail=error.detail))
+    found = await papers.read_papers(tools.database, list(named), shown(body.fields, body.include, body.language))
+    job, pending = None, []
+    if body.request_summaries:
+        language = body.language or tools.settings.languages[0]
+        rest = await summaries.rest(session, list(found), language, tools.summariser)
+        pending = [arxiv_id for arxiv_id in found if arxiv_id in {*rest.unrequested, *rest.making}]
+        if rest.unrequested:
+            job_id = await enqueue_or_find(session, request_job(rest.unrequested, language))
+            job = JobRead.of(await get_job(session, job_id))
+    told = PapersBatchRead(
+        items=[],
+        unknown=[given for one, given in named.items() if one not in found],
+        invalid=invalid,
+        pending=pending,
+        job=job,
+    )
+    others = told.model_dump_json(exclude={"items"}).removeprefix("{")
+    content = f'{{"items":[{",".join(found.values())}],{others}'
+    headers = {"Location": f"/v1/jobs/{job.id}"} if job else {}
+    return Response(content, 202 if job else 200, media_type="application/json", headers=headers)
 
 
 @lean.get("/{arxiv_id:path}", summary="Get one paper", response_model=PaperDetail, responses=_SAME)

@@ -1,11 +1,25 @@
 """Every route of the API, in the order in which an address is held against them."""
 
-from app.api import channels, completeness, digests, feeds, harvests, health, jobs, lean, listings, papers, summaries
+from app.api import (
+    channels,
+    completeness,
+    digests,
+    exports,
+    feeds,
+    harvests,
+    health,
+    jobs,
+    lean,
+    listings,
+    papers,
+    summaries,
+)
 
 ROUTERS = [
     summaries.router,  # before the papers, whose ids may hold slashes
     papers.router,
     papers.lean,
+    exports.router,
     listings.router,
     completeness.router,
     harvests.router,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, column, func, literal_column, or_, select
-from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB, distinct_on
 from sqlalchemy.orm import aliased
 
 from app.arxiv import ids
@@ -169,7 +169,7 @@ def summaries_json(language: str | None) -> Sql:
     )
     best = (
         select(one.language, _summary_json(one, stale).label("summary"))
-        .distinct(key)
+        .ext(distinct_on(key))
         .where(*wanted)
         .order_by(key, *rank)
         .correlate(Paper)

@@ -5,7 +5,7 @@ the page before, by the order's own index, so that the thousandth costs what the
 move nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -115,6 +115,27 @@ async def read_page(database: Database, query: PaperQuery, *, limit: int, after:
         key = (last[3] if query.sort in _KEYS else None, last[1])
     version = None if query.shown.summaries else " ".join([statement.mark, *[f"{row[1]}:{row[2]}" for row in shown]])
     return Page([row[0] for row in shown], key, version)
+
+
+FIRST_BATCH: Final = 20
+BATCH: Final = 500
+"""Papers that are read at a time for a stream: few megabytes, and the first bytes soon."""
+
+
+async def read_all(database: Database, query: PaperQuery) -> AsyncIterator[list[str]]:
+    """Every paper of a list as JSON texts, some at a time; between two reads no connection is held.
+
+    As with pages, what is in the list all the time comes exactly once; what comes or goes meanwhile may be there or not.
+    """
+    after: Key | None = None
+    size = FIRST_BATCH
+    while True:
+        page = await read_page(database, query, limit=size, after=after)
+        if page.texts:
+            yield page.texts
+        if page.key is None:
+            return
+        after, size = page.key, BATCH
 
 
 # Planned for each call's values: a category that half of the papers carry is read by the order's index, a rare one by its own. It

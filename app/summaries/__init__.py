@@ -7,7 +7,19 @@ with status ``pending``, and whoever inserts it enqueues its job in the same tra
 from app.summaries.backlog import STOPPED, Backlog, backlog, count, hurry, in_the_making
 from app.summaries.choosing import Current, SummaryFilter, current, find_summaries, is_stale, list_summaries, summarized
 from app.summaries.human import HumanText, put_text, release_text
-from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, lacking, request, retry, retry_failed
+from app.summaries.requesting import (
+    Maker,
+    Rest,
+    adopt_orphans,
+    ask,
+    job_for,
+    lacking,
+    request,
+    rest,
+    retry,
+    retry_failed,
+    retry_failed_of,
+)
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
 __all__ = [
@@ -17,6 +29,7 @@ __all__ = [
     "HumanText",
     "Maker",
     "Provenance",
+    "Rest",
     "SummaryFilter",
     "Task",
     "adopt_orphans",
@@ -40,8 +53,10 @@ __all__ = [
     "put_text",
     "release_text",
     "request",
+    "rest",
     "retry",
     "retry_failed",
+    "retry_failed_of",
     "summarized",
     "waiting",
 ]

@@ -1,17 +1,21 @@
 """Papers on the wire."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field
 
-from app.api.schemas.common import In
+from app.api.fields import Language
+from app.api.schemas.common import In, JobRead
+from app.api.schemas.paper_queries import FieldNames, Included
 from app.api.schemas.summaries import SummaryRead
 from app.arxiv import ids
 from app.details import MAX_IDS
 from app.models import Announcement, Paper
 from app.papers import Source
+
+MAX_BATCH = 500
 
 
 class AuthorRead(BaseModel):
@@ -62,7 +66,7 @@ class VersionRead(BaseModel):
     """One version of a paper; `null` where no source said it."""
 
     version: int
-    submitted_at: datetime | None = None
+    submitted_at: Annotated[datetime, AfterValidator(lambda at: at.astimezone(UTC))] | None = None
     size: str | None = Field(default=None, description="Of the source, as arXiv gives it, such as `13kb`")
     source_type: str | None = Field(default=None, description="arXiv's letters; `I` is a withdrawal")
 
@@ -144,6 +148,48 @@ class PaperDetail(PaperRead):
         return cls(
             **cls.fields_of(paper), announcements=[AnnouncementRead.of(row) for row in announcements], source=raw
         )
+
+
+class PapersBatch(In):
+    """Papers to read by their ids."""
+
+    ids: list[str] = Field(
+        min_length=1,
+        max_length=MAX_BATCH,
+        description="In any form. Versions are left out, because a paper is stored in its newest; a paper named twice is given "
+        "once, at its first place",
+        examples=[["2404.02342", "hep-th/9901001"]],
+    )
+    fields: FieldNames | None = None
+    include: Included | None = None
+    language: Language | None = Field(
+        default=None,
+        description="Of the summaries; without one, all that are included, and the service's first is requested",
+    )
+    request_summaries: bool = Field(
+        default=False, description="Have the summaries made that these papers lack in the language, by one job"
+    )
+
+
+class InvalidIdRead(BaseModel):
+    """What was given for an id, and why it is none."""
+
+    id: str
+    detail: str
+
+
+class PapersBatchRead(BaseModel):
+    """The papers that are stored, in the order asked for, and what became of the other ids."""
+
+    items: list[PaperListed]
+    unknown: list[str] = Field(description="Well-formed ids, as they were given, of papers that are not stored")
+    invalid: list[InvalidIdRead] = Field(description="What is no id in any form; the others are not lost for it")
+    pending: list[str] = Field(
+        description="With `request_summaries`: papers whose summary is being made, or is asked for with this request"
+    )
+    job: JobRead | None = Field(
+        description="With `request_summaries`: the job that asks for what nobody had asked for; also in `Location`"
+    )
 
 
 class PapersFetch(In):

@@ -25,13 +25,10 @@ MAX_STREAMS: Final = 4
 """At a time in one process: each keeps Postgres busy for as long as its reader is fast."""
 
 NDJSON: Final = "application/x-ndjson"
-_BUSY: dict[str, Any] = {"description": "Too many streams are being read; `Retry-After` says when to try again"}
-_HOW: Final = """
-
-    The answer begins at once and is written as it is read, in batches, over no longer transaction: what is stored all the time is
-    there exactly once, what comes or changes meanwhile may be there as it was or as it is. A stream that breaks off is not ended
-    properly: the connection is closed without the last chunk, which every HTTP client reports as an error.
-"""
+_BUSY: dict[str, Any] = {
+    "model": Problem,
+    "description": "Too many streams are being read; `Retry-After` says when to try again",
+}
 
 
 class Streams:
@@ -66,12 +63,20 @@ class Stream(StreamingResponse):
     summary="Stream papers as JSON lines",
     response_class=Response,
     responses={
-        200: {"content": {NDJSON: {"schema": {"type": "string"}}}, "description": "One paper on a line"},
+        200: {
+            "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/PaperListed"}}},
+            "description": "One paper on a line",
+        },
         503: _BUSY,
     },
 )
 async def stream_ndjson(request: Request, tools: ToolsDep, query: Annotated[PaperSelection, Query()]) -> Response:
-    """Every paper of a list, one JSON object on a line, by the filters, order and fields of `GET /v1/papers`."""
+    """Every paper of a list, one JSON object on a line, by the filters, order and fields of `GET /v1/papers`.
+
+    It is read in batches while it is written, over no longer transaction: what is stored all the time is there exactly once, what
+    comes or changes meanwhile may be there as it was or as it is. A stream that breaks off is not ended properly: the connection
+    is closed without the last chunk, which every HTTP client reports as an error.
+    """
 
     def written(batch: list[str]) -> str:
         # Only a text can hold a line break, and there it is escaped.
@@ -93,7 +98,7 @@ async def stream_csv(request: Request, tools: ToolsDep, query: Annotated[PaperSe
     """Every paper of a list as CSV (RFC 4180, UTF-8 with a byte order mark, a header line), by the filters, order and fields of
     `GET /v1/papers`.
 
-    Lists are joined by `; `. A cell that a spreadsheet would take for a formula begins with an apostrophe. With
+    It is read, and may break off, like the JSON lines. Lists are joined by `; `. A cell that a spreadsheet would take for a formula begins with an apostrophe. With
     `include=summaries` and a `language` there are columns for the summary.
     """
     asked = query.question(tools.settings.languages[0])

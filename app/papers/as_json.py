@@ -145,14 +145,11 @@ def summaries_json(language: str | None) -> Sql:
     """
     one = aliased(Summary)
     wanted = [one.arxiv_id == Paper.arxiv_id, one.status == quoted("done"), one.released_at.is_(None)]
-    first: list[Sql]
-    key: Sql
+    first: list[Sql] = [one.language]
     if language is not None:
         spoken = one.language == language
         wanted.append(or_(spoken, one.tldr_en.is_not(None)) if is_english(language) else spoken)
-        first, key = [spoken.desc()], literal_column("1")
-    else:
-        first, key = [], one.language
+        first = [spoken.desc()]
     stale = and_(
         one.abstract_hash != Paper.abstract_hash,
         func.coalesce(one.paper_version, literal_column("1")) != func.coalesce(Paper.version, literal_column("1")),
@@ -167,14 +164,9 @@ def summaries_json(language: str | None) -> Sql:
         one.made_at.desc(),
         one.id.desc(),
     )
-    best = (
-        select(one.language, _summary_json(one, stale).label("summary"))
-        .ext(distinct_on(key))
-        .where(*wanted)
-        .order_by(key, *rank)
-        .correlate(Paper)
-        .subquery("best")
-    )
+    speaking: Any = select(one.language, _summary_json(one, stale).label("summary")).where(*wanted).order_by(*rank)
+    chosen = speaking.ext(distinct_on(one.language)) if language is None else speaking.limit(literal_column("1"))
+    best = chosen.correlate(Paper).subquery("best")
     told = select(func.json_agg(best.c.summary).aggregate_order_by(best.c.language.collate("C")))
     return func.coalesce(told.scalar_subquery(), _NONE)
 

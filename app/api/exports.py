@@ -12,7 +12,7 @@ from app import papers
 from app.api.deps import ToolsDep
 from app.api.lean import LeanRoute
 from app.api.problems import problem
-from app.api.schemas import PaperSelection
+from app.api.schemas import PaperSelection, Problem
 from app.errors import InvalidInput
 from app.ingestion import Tools
 from app.papers import FIELDS, PaperQuery
@@ -29,6 +29,9 @@ _BUSY: dict[str, Any] = {
     "model": Problem,
     "description": "Too many streams are being read; `Retry-After` says when to try again",
 }
+
+
+_LINE = {"$ref": "#/components/schemas/PaperListed"}
 
 
 class Streams:
@@ -98,8 +101,8 @@ async def stream_csv(request: Request, tools: ToolsDep, query: Annotated[PaperSe
     """Every paper of a list as CSV (RFC 4180, UTF-8 with a byte order mark, a header line), by the filters, order and fields of
     `GET /v1/papers`.
 
-    It is read, and may break off, like the JSON lines. Lists are joined by `; `. A cell that a spreadsheet would take for a formula begins with an apostrophe. With
-    `include=summaries` and a `language` there are columns for the summary.
+    It is read, and may break off, like the JSON lines. Lists are joined by `; `. A cell that a spreadsheet would take for a
+    formula begins with an apostrophe. With `include=summaries` and a `language` there are columns for the summary.
     """
     asked = query.question(tools.settings.languages[0])
     if asked.shown.summaries and asked.shown.language is None:

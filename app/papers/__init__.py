@@ -11,6 +11,7 @@ from app.papers.finding import (
     list_announcements,
 )
 from app.papers.reading import (
+    BATCH,
     Direction,
     Key,
     Page,
@@ -26,6 +27,7 @@ from app.papers.records import PaperRecord, Rows, abstract_hash, names_listed, o
 from app.papers.storing import Upserted, upsert, upsert_rows
 
 __all__ = [
+    "BATCH",
     "FIELDS",
     "Direction",
     "Key",

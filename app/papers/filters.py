@@ -87,7 +87,7 @@ def conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
     if wanted.announced_from or wanted.announced_to or wanted.announce_types:
         found.append(_announced(wanted, names))
     if wanted.submitted_from or wanted.submitted_to:
-        found.append(Paper.submitted_at.is_not(None))
+        found.append(SUBMITTED > MISSING_INSTANT)  # It is known; said so that the index begins there.
     if wanted.submitted_from:
         found.append(datetime.combine(wanted.submitted_from, time.min, UTC) <= SUBMITTED)
     if wanted.submitted_to:

@@ -1,7 +1,7 @@
 """Papers: storing what the sources say of them, and finding them again."""
 
 from app.papers.as_json import FIELDS, paper_json
-from app.papers.filters import PaperFilter, Standing, check_period, conditions
+from app.papers.filters import PaperFilter, Standing, check_period, conditions, standing_of
 from app.papers.finding import (
     Source,
     find_datestamps,
@@ -58,6 +58,7 @@ __all__ = [
     "read_paper",
     "read_papers",
     "rows_of_record",
+    "standing_of",
     "upsert",
     "upsert_rows",
 ]

@@ -119,15 +119,43 @@ ORIGINS: Final[ColumnElement[Any]] = literal_column("ARRAY['human', 'llm', 'impo
 
 
 def _standing(standing: Standing, language: str) -> list[ColumnElement[bool]]:
-    """What speaks for a paper in a language is done, or not yet, or nothing does: by the rule of ``statistics``.
+    """That what speaks for a paper in a language is done, or not yet, or that nothing does."""
+    one, speaks = _speaking(language)
+    if standing is Standing.NONE:
+        return [~exists().where(speaks)]
+    if standing is Standing.DONE:
+        return [exists().where(speaks, one.status == _word(Standing.DONE))]
+    # Few papers wait or have failed, mostly: the index on what is unfinished names them.
+    unfinished = exists().where(Summary.arxiv_id == Paper.arxiv_id, Summary.status == _word(standing))
+    return [unfinished, _best(language) == _word(standing)]
 
-    Done before not done; one that is not done only if it is of the present text; of several, the better origin and the later.
-    """
+
+def standing_of(language: str) -> ColumnElement[str]:
+    """How a row of ``papers`` stands in a language, as a word of ``Standing``: by the rule of ``statistics``."""
+    return func.coalesce(_best(language), _word(Standing.NONE))
+
+
+def _best(language: str) -> ColumnElement[str]:
+    """Done before not done; one that is not done only if it is of the present text; then the better origin and the later."""
+    one, speaks = _speaking(language)
+    order = (
+        (one.status == _word(Standing.DONE)).desc(),
+        (one.language == language).desc(),
+        one.tldr.is_not(None).desc(),
+        func.array_position(ORIGINS, one.origin),
+        one.made_at.desc(),
+        one.id.desc(),
+    )
+    best = select(one.status).where(speaks).order_by(*order).limit(literal_column("1"))
+    return best.correlate(Paper).scalar_subquery()
+
+
+def _speaking(language: str) -> tuple[Any, ColumnElement[bool]]:
     one = aliased(Summary)
-    spoken = one.language == language
+    spoken: ColumnElement[bool] = one.language == language
     if is_english(language):
         spoken = or_(spoken, one.tldr_en.is_not(None))
-    speaks = and_(
+    return one, and_(
         one.arxiv_id == Paper.arxiv_id,
         spoken,
         one.released_at.is_(None),
@@ -137,22 +165,6 @@ def _standing(standing: Standing, language: str) -> list[ColumnElement[bool]]:
             func.coalesce(one.paper_version, 1) == func.coalesce(Paper.version, 1),
         ),
     )
-    if standing is Standing.NONE:
-        return [~exists().where(speaks)]
-    if standing is Standing.DONE:
-        return [exists().where(speaks, one.status == _word(Standing.DONE))]
-    order = (
-        (one.status == _word(Standing.DONE)).desc(),
-        (one.language == language).desc(),
-        one.tldr.is_not(None).desc(),
-        func.array_position(ORIGINS, one.origin),
-        one.made_at.desc(),
-        one.id.desc(),
-    )
-    best = select(one.status).where(speaks).order_by(*order).limit(1).correlate(Paper).scalar_subquery()
-    # Few papers wait or have failed, mostly: the index on what is unfinished names them.
-    unfinished = exists().where(Summary.arxiv_id == Paper.arxiv_id, Summary.status == _word(standing))
-    return [unfinished, best == _word(standing)]
 
 
 def _word(standing: Standing) -> ColumnElement[str]:

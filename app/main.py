@@ -5,10 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app import log, web
-from app.api import problems
+from app.api import feeds, problems
+from app.api.deps import known_parameters
 from app.api.guards import Guards
 from app.api.routers import FIRST, ROUTERS
 from app.api.schemas import Problem
@@ -51,7 +52,9 @@ def create_app(tools: Tools | None = None) -> FastAPI:
         app.state.tools = tools
     app.router.routes[:0] = FIRST
     for router in ROUTERS:
-        app.include_router(router)
+        # Feeds' addresses are lengthened by readers and by those who pass them on.
+        dependencies = [] if router is feeds.router else [Depends(known_parameters)]
+        app.include_router(router, dependencies=dependencies)
     app.include_router(web.router)
     problems.install(app)
     _document_problems(app)

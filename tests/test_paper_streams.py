@@ -173,6 +173,21 @@ async def test_a_stream_that_breaks_off_cannot_be_taken_for_whole(
     monkeypatch.undo()
 
 
+async def test_a_head_reads_nothing_but_the_beginning(large: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, sizes = papers.read_page, []
+
+    async def noted(*args: Any, **how: Any) -> Any:
+        sizes.append(how["limit"])
+        return await whole(*args, **how)
+
+    monkeypatch.setattr("app.papers.reading.read_page", noted)
+    for form in ("ndjson", "csv"):
+        answer = await large.client.head(f"/v1/papers.{form}")
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert sizes == [20, 20]
+    assert exports.STREAMS.running == 0
+
+
 async def test_what_is_wrong_from_the_beginning_is_a_problem(large: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     body = problem(await large.client.get("/v1/papers.ndjson", params={"limit": "5"}), 422, "invalid_request")
     assert body["errors"][0]["field"] == "query.limit"

@@ -1,7 +1,7 @@
 """Whole lists of papers as streams: JSON lines for programs, a table for spreadsheets."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -115,15 +115,20 @@ async def stream_csv(request: Request, tools: ToolsDep, query: Annotated[PaperSe
     def written(batch: list[str]) -> str:
         return paper_table.lines(paper_table.row(json.loads(text), names) for text in batch)
 
-    response = await _stream(
-        request, tools, asked, written, BOM + paper_table.lines([names]), "text/csv; charset=utf-8"
+    head = BOM + paper_table.lines([names])
+    return await _stream(
+        request, tools, asked, written, head, "text/csv; charset=utf-8", 'attachment; filename="papers.csv"'
     )
-    response.headers["Content-Disposition"] = 'attachment; filename="papers.csv"'
-    return response
 
 
 async def _stream(
-    request: Request, tools: Tools, asked: PaperQuery, written: Any, head: str, media_type: str
+    request: Request,
+    tools: Tools,
+    asked: PaperQuery,
+    written: Callable[[list[str]], str],
+    head: str,
+    media_type: str,
+    disposition: str = "inline",
 ) -> Response:
     """What is wrong from the beginning is a problem document: the first batch is read before the answer begins."""
     if STREAMS.running >= STREAMS.most:
@@ -142,5 +147,9 @@ async def _stream(
         async for batch in batches:
             yield written(batch)
 
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Disposition": disposition}
+    if getattr(request.state, "is_head", False):  # Nobody reads the rest.
+        STREAMS.running -= 1
+        await batches.aclose()  # type: ignore[attr-defined]  # it is a generator
+        return Response(media_type=media_type, headers=headers)
     return Stream(parts(), media_type=media_type, headers=headers)

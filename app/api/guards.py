@@ -46,6 +46,7 @@ class Guards:
         send_with_id: Send = answer
         if scope["method"] == "HEAD":  # what GET would answer, without its body
             scope, send_with_id = {**scope, "method": "GET"}, _without_body(answer)
+            scope["state"]["is_head"] = True
         if "\0" in scope["path"] or b"%00" in scope.get("query_string", b""):
             await _refuse(send_with_id, request_id, 400, "bad_request", "The address holds a NUL character.")
         elif scope["method"] not in _READING and not (_is_local(scope) and _is_no_foreign_page(scope)):

@@ -193,6 +193,24 @@ class Busy(ZhaiyaoError):
     headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
 
 
+class TooManyStreams(ZhaiyaoError):
+    """More lists are being streamed than a process streams at a time."""
+
+    code = "too_many_streams"
+    status = 503
+    title = "Too many streams"
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "5"})
+
+
+class DatabaseUnavailable(ZhaiyaoError):
+    """The database cannot be reached."""
+
+    code = "database_unavailable"
+    status = 503
+    title = "Database unavailable"
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "5"})
+
+
 class QueryTimeout(ZhaiyaoError):
     """A statement took the database longer than a request may."""
 

@@ -31,6 +31,7 @@ class JobKind(StrEnum):
     SUMMARIZE = "summarize"
     COMPOSE = "compose"
     EMBED = "embed"
+    REQUEST = "request"
 
 
 class Queue(StrEnum):

@@ -5,13 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from app import log, web
-from app.api import access, once, problems
+from app.api import access, feeds, once, problems
+from app.api.deps import known_parameters
 from app.api.guards import Guards
-from app.api.routers import ROUTERS
+from app.api.routers import FIRST, ROUTERS
 from app.api.schemas import Problem
 from app.config import load_settings
 from app.ingestion import Tools
@@ -50,8 +51,11 @@ def create_app(tools: Tools | None = None) -> FastAPI:
     )
     if tools is not None:
         app.state.tools = tools
+    app.router.routes[:0] = FIRST
     for router in ROUTERS:
-        app.include_router(router)
+        # Feeds' addresses are lengthened by readers and by those who pass them on.
+        dependencies = [] if router is feeds.router else [Depends(known_parameters)]
+        app.include_router(router, dependencies=dependencies)
     app.include_router(web.router)
     problems.install(app)
     _document_problems(app)

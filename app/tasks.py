@@ -78,6 +78,7 @@ def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
     _register(app, tools, JobKind.SUMMARIZE, summarize)
     _register(app, tools, JobKind.COMPOSE, compose)
     _register(app, tools, JobKind.EMBED, embed)
+    _register(app, tools, JobKind.REQUEST, request)
     _schedule(app, tools)
     return app
 
@@ -171,6 +172,24 @@ async def fetch(tools: Tools, arxiv_ids: list[str], job_id: int | None = None) -
 async def summarize(tools: Tools, summary_ids: list[int], job_id: int | None = None) -> dict[str, Any]:
     """Make the summaries of one paper, and have the digests that wait for them composed again."""
     return await summarizing.summarize(tools, summary_ids)
+
+
+async def request(tools: Tools, arxiv_ids: list[str], language: str, job_id: int | None = None) -> dict[str, Any]:
+    """Ask for the summaries that these papers lack; each paper's is a job of its own, and those that failed are tried again."""
+    async with tools.database.transaction() as session:
+        requested = await summaries.request(session, arxiv_ids, [language], tools.summariser)
+        retried = await summaries.retry_failed_of(session, arxiv_ids, language, tools.summariser)
+    return {"requested": requested, "retried": retried}
+
+
+def request_job(arxiv_ids: Sequence[str], language: str) -> NewJob:
+    """The job that asks for these papers' summaries; the same papers wait once."""
+    named = hashlib.sha256(",".join(sorted(arxiv_ids)).encode()).hexdigest()[:32]
+    return NewJob(
+        JobKind.REQUEST,
+        {"arxiv_ids": list(arxiv_ids), "language": language},
+        queueing_lock=f"request:{language}:{named}",
+    )
 
 
 async def compose(

@@ -17,14 +17,14 @@ from typing import Any
 
 import asyncpg
 import httpx
-from sqlalchemy import event
 
+from app.api.rendering import REMEMBERED
 from app.db import upgrade
 from app.ingestion import ingest
 from app.postgres import EmbeddedPostgres
 from app.render import FORMATS
 from app.worker import work_off
-from tests.api import serving
+from tests.api import Service, serving, statements
 from tests.feeds import TUESDAY, Item, rss
 
 WORDS = "We propose a method that reads every listing twice, with $x_i^2 \\le \\alpha$, and say what it found in a sentence. "
@@ -76,43 +76,36 @@ async def main(papers: int, rounds: int) -> None:
             begin = time.perf_counter()
             digest = (await service.client.post("/v1/digests", json={"channel": "cs.CL", "language": "en"})).json()
             print(f"{papers} papers; composed and written: {1e3 * (time.perf_counter() - begin):.0f} ms")
-            sent: list[tuple[str, Any]] = []
-            event.listen(
-                service.tools.database.engine.sync_engine,
-                "before_cursor_execute",
-                lambda _, __, statement, parameters, *___: sent.append((statement, parameters)),
-            )
             connection = await asyncpg.connect(url)
             for name in FORMATS:
-                await report(service.client, connection, sent, f"/v1/digests/{digest['id']}.{name}", {}, rounds)
+                await report(service, connection, f"/v1/digests/{digest['id']}.{name}", {}, rounds)
             feed = "/v1/channels/cs.CL/feed.atom?language=en"
-            await report(service.client, connection, sent, feed, {}, rounds)
-            await report(service.client, connection, sent, f"{feed}&entries=papers", {}, rounds)
+            await report(service, connection, feed, {}, rounds)
+            await report(service, connection, f"{feed}&entries=papers", {}, rounds)
             for path in (f"/v1/digests/{digest['id']}.html", feed):
                 tag = (await service.client.get(path)).headers["etag"]
-                await report(service.client, connection, sent, path, {"If-None-Match": tag}, rounds * 10)
+                await report(service, connection, path, {"If-None-Match": tag}, rounds * 10)
             await connection.close()
 
 
 async def report(
-    client: httpx.AsyncClient,
-    connection: asyncpg.Connection,
-    sent: list[tuple[str, Any]],
-    path: str,
-    headers: dict[str, str],
-    rounds: int,
+    service: Service, connection: asyncpg.Connection, path: str, headers: dict[str, str], rounds: int
 ) -> None:
-    """One line for an address."""
+    """One line for an address; what was rendered before is forgotten each time."""
+
+    async def ask() -> httpx.Response:
+        REMEMBERED.clear()
+        return await service.client.get(path, headers=headers)
+
     begin = time.perf_counter()
-    sent.clear()
-    answer = await client.get(path, headers=headers)
+    with statements(service.tools) as sent:
+        answer = await ask()
     first = 1e3 * (time.perf_counter() - begin)
-    statements = list(sent)
-    ours = await taken(lambda: client.get(path, headers=headers), rounds)
-    limit = await taken(lambda: bare(connection, statements), rounds)
+    ours = await taken(ask, rounds)
+    limit = await taken(lambda: bare(connection, sent), rounds)
     what = path.rsplit("/", 1)[1].replace(path.split("/")[3].split(".")[0], "digest")
     print(
-        f"{answer.status_code} {what}: {len(statements)} statements, first {first:.1f} ms, then {ours:.2f} ms; "
+        f"{answer.status_code} {what}: {len(sent)} statements, first {first:.1f} ms, then {ours:.2f} ms; "
         f"the statements alone {limit:.2f} ms, {ours / limit:.1f} times"
     )
 

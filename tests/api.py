@@ -1,18 +1,19 @@
 """The API for tests: what an error must look like, what is stored, and a service whose tests share a database."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from app.db import Database
+from app.db import Database, Prepared
 from app.door import Door
 from app.ingestion import Tools, ingest
 from app.llm import make_summariser
@@ -51,6 +52,27 @@ async def execute(tools: Tools, statement: str, **parameters: Any) -> None:
     """Change the database behind the service's back."""
     async with tools.database.transaction() as session:
         await session.execute(text(statement), parameters)
+
+
+@contextmanager
+def statements(tools: Tools) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that is sent meanwhile, with its parameters, through sessions or straight to the driver."""
+    sent: list[tuple[str, Any]] = []
+    engine, fetch = tools.database.engine.sync_engine, tools.database.fetch
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        sent.append((statement, parameters))
+
+    async def fetch_noted(statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]:
+        sent.append((statement.sql, tuple(statement.values(parameters))))
+        return await fetch(statement, parameters)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        with patch.object(tools.database, "fetch", fetch_noted):
+            yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 def at(tools: Tools, instant: datetime) -> Tools:

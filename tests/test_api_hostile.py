@@ -16,9 +16,11 @@ import pytest
 
 from app import papers
 from app.api.bodies import MAX_BODY, MAX_DEPTH
-from app.api.paging import encode
+from app.api.paging import Cursors
 from app.ingestion import Tools
+from app.papers import PaperFilter
 from app.postgres import EmbeddedPostgres
+from app.shared_secrets import CURSORS, get_secret
 from tests.api import Service, caller, counts, ok, problem, serving, store
 from tests.conftest import TEMPLATE, _execute
 from tests.feeds import TUESDAY, WEDNESDAY, Item
@@ -223,7 +225,7 @@ KEYS: list[Any] = [
 
 
 @pytest.mark.parametrize(("path", "query"), [
-    ("/v1/papers", ["papers", *[None] * 8]),
+    ("/v1/papers", ["papers", repr(PaperFilter()), "id", "desc"]),
     ("/v1/listings", ["listings", *[None] * 5]),
     ("/v1/fetches", ["fetches", None, None, None]),
     ("/v1/harvests", ["harvests"]),
@@ -231,14 +233,17 @@ KEYS: list[Any] = [
     ("/v1/channels", ["channels", None]),
     ("/v1/digests", ["digests", None, None]),
 ])  # fmt: skip
-async def test_a_forged_cursor_is_an_input_like_any_other(service: Service, path: str, query: list[Any]) -> None:
-    """The mark in a cursor is no secret: whoever reads the source can make one."""
+async def test_a_forged_cursor_is_refused(service: Service, path: str, query: list[Any]) -> None:
+    """Whoever reads the source can make one, but not sign it; and what is signed is an input like any other."""
+    async with service.tools.database.transaction() as session:
+        secret = await get_secret(session, CURSORS)
     for key in KEYS:
-        cursor = encode(key, query)
-        assert cursor
-        answer = await service.client.get(path, params={"cursor": cursor})
-        harmless(answer)
-        assert answer.status_code == 400 or isinstance(key, str | bool)
+        for signer in (Cursors(bytes(32)), Cursors(secret)):
+            cursor = signer.encode(key, query)
+            assert cursor
+            answer = await service.client.get(path, params={"cursor": cursor})
+            harmless(answer)
+            assert answer.status_code == 400 or (signer.key == secret and isinstance(key, str | bool))
 
 
 # Bodies
@@ -731,6 +736,14 @@ async def test_idle_connections_that_were_cut(client: httpx.AsyncClient, databas
         assert {answer.status_code for answer in answers} == {200}
 
 
+async def test_idle_connections_of_quick_reads_that_were_cut(client: httpx.AsyncClient, database_url: str) -> None:
+    for _ in range(3):
+        await asyncio.gather(*(client.get("/v1/papers") for _ in range(5)))
+        assert terminate(database_url, "true") >= 1
+        answers = await asyncio.gather(*(client.get("/v1/papers") for _ in range(5)))
+        assert {answer.status_code for answer in answers} == {200}
+
+
 async def test_a_connection_that_is_cut_in_the_middle(
     client: httpx.AsyncClient, tools: Tools, tmp_path: Path, database_url: str
 ) -> None:
@@ -780,7 +793,7 @@ async def test_a_fault_of_ours_says_nothing_of_the_inside(
     async def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr(papers, "list_papers", broken)
+    monkeypatch.setattr(papers, "read_page", broken)
     with caplog.at_level(logging.CRITICAL):
         answer = await client.get("/v1/papers")
     problem(answer, 500, "internal_error")

@@ -1,8 +1,7 @@
 """When digests are written and written anew, what their revisions hold, and how they are fetched: formats, validators, feeds."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 import feedparser
 import httpx
 import pytest
-from sqlalchemy import event
 
 from app import tasks
 from app.ingestion import Tools, ingest
 from app.jobs import enqueue_once
 from app.render import FORMATS
 from app.worker import work_off
-from tests.api import at, eastern, execute, ok, problem, store
+from tests.api import at, eastern, execute, ok, problem, statements, store
 from tests.fake_arxiv import FakeArxiv
 from tests.feeds import TUESDAY, WEDNESDAY, Item, rss
 from tests.process_tools import query
@@ -242,21 +240,6 @@ async def test_refresh_and_delete(client: httpx.AsyncClient, read: None, work: W
 
 
 # ------------------------------------------------------------------------------------------------ formats, validators
-
-
-@contextmanager
-def statements(tools: Tools) -> Iterator[list[str]]:
-    """The statements that are sent to the database meanwhile."""
-    sent: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        sent.append(statement)
-
-    event.listen(tools.database.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(tools.database.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_every_format_has_its_type_its_validators_and_few_statements(

@@ -1,5 +1,6 @@
 """The schema: made by Alembic alone, the same as the models, and taken away again."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from app import vectors
+from app.arxiv.display import display
 from app.db import Database, alembic_config, head, upgrade
 from app.errors import ConfigurationError, SchemaOutdated
 
@@ -61,6 +63,38 @@ async def test_the_table_of_vectors_is_no_part_of_the_schema_and_goes_with_it(em
     alembic.command.downgrade(config, "base")
     # The extension stays: it may be another's.
     assert [name for (name,) in rows(empty_database_url, TABLES)] == []
+
+
+def test_papers_that_are_there_get_their_display_texts(empty_database_url: str) -> None:
+    config = alembic_config(empty_database_url)
+    revisions = alembic.script.ScriptDirectory.from_config(config).walk_revisions()
+    [wanted] = [one for one in revisions if "keep_display_texts" in one.path]
+    before = str(wanted.down_revision)
+    alembic.command.upgrade(config, before)
+    texts = [None, "plain", "L{\\'e}vy -- $a$", "摘要"]
+    with psycopg.connect(empty_database_url) as connection:
+        for number in range(2_500):  # more than two batches
+            name = json.dumps(texts[number % 4] or "Ada")
+            listed = f'[{{"name": {name}, "affiliations": ["X"]}}]' if number % 3 else "[]"
+            connection.execute(
+                "INSERT INTO papers (arxiv_id, order_key, abstract_hash, title, abstract, authors)"
+                " VALUES (%s, %s, 'h', %s, %s, %s)",
+                (f"2601.{number:05}", str(number), texts[number % 4], texts[number % 3], listed),
+            )
+    kept = rows(empty_database_url, "SELECT arxiv_id, title, abstract, authors, changed_at FROM papers ORDER BY 1")
+    upgrade(empty_database_url)
+    query = "SELECT title, display_title, abstract, display_abstract, authors FROM papers ORDER BY arxiv_id"
+    filled = rows(empty_database_url, query)
+    for title, display_title, abstract, display_abstract, authors in filled:
+        for told, shown in ((title, display_title), (abstract, display_abstract)):
+            assert shown == ("Lévy – $a$" if told == texts[2] else None)
+        assert isinstance(authors, list)
+        assert [author["display_name"] for author in authors] == [display(author["name"]) for author in authors]
+        assert all(author["affiliations"] == ["X"] for author in authors)
+    assert len(filled) == 2_500
+    alembic.command.downgrade(config, before)
+    back = "SELECT arxiv_id, title, abstract, authors, changed_at FROM papers ORDER BY 1"
+    assert rows(empty_database_url, back) == kept
 
 
 async def test_an_old_schema_is_refused_with_what_to_do(empty_database_url: str) -> None:

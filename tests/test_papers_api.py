@@ -188,6 +188,17 @@ async def test_limit_goes_from_1_to_200(library: Service, path: str) -> None:
         assert body["errors"][0]["field"] == "query.limit"
 
 
+@pytest.mark.parametrize(
+    "path", [*LISTS[1:], "/v1/summaries", "/v1/jobs", "/v1/stats", "/v1/backlog", "/v1/categories"]
+)
+async def test_a_parameter_without_effect_is_refused_everywhere(library: Service, path: str) -> None:
+    body = problem(await library.client.get(path, params={"categry": "cs.CL"}), 422, "invalid_request")
+    assert body["errors"][0]["field"] == "query.categry"
+    if path in LISTS:
+        body = problem(await library.client.get(path, params={"limit": ["3", "4"]}), 422, "invalid_request")
+        assert "twice" in body["detail"]
+
+
 async def pages(client: httpx.AsyncClient, path: str, **params: Any) -> list[Any]:
     """Every item of a list, by its ``Link`` headers, which must say the same as ``next_cursor``."""
     items = []

@@ -1,18 +1,63 @@
 """Conditional requests (RFC 9110): an answer that the caller has already is not made again."""
 
 import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from typing import Final, Generic, TypeVar
 
 from fastapi import Request, Response
 
 from app.render import FINGERPRINT
+
+MAX_REMEMBERED: Final = 24_000_000
+"""Bytes of rendered digests that one process keeps; a digest of 200 papers has half a megabyte as JSON."""
+
+Kept = TypeVar("Kept")
+
+
+class Remembered(Generic[Kept]):
+    """Answers that never change, by what identifies them: the last used ones, up to so many bytes together."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self._kept: OrderedDict[Hashable, tuple[Kept, int]] = OrderedDict()
+
+    def get(self, key: Hashable) -> Kept | None:
+        """What was kept; None if nothing was, or no longer is."""
+        found = self._kept.get(key)
+        if found is None:
+            return None
+        self._kept.move_to_end(key)
+        return found[0]
+
+    def keep(self, key: Hashable, value: Kept, size: int) -> None:
+        """Keep a value of so many bytes, and let go what was not used for the longest time; what fills a quarter is not kept."""
+        if size > self.max_bytes // 4 or key in self._kept:
+            return
+        self._kept[key] = value, size
+        self.bytes += size
+        while self.bytes > self.max_bytes:
+            _, (_, freed) = self._kept.popitem(last=False)
+            self.bytes -= freed
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self.bytes = 0
 
 
 def etag_of(*parts: object) -> str:
     """A strong entity tag for an answer that is made from these alone, and from this release's renderers."""
     told = "\0".join(map(str, (FINGERPRINT, *parts)))
     return f'"{hashlib.blake2b(told.encode(), digest_size=16).hexdigest()}"'
+
+
+def etag_of_body(body: bytes) -> str:
+    """A strong entity tag for an answer that is at hand: for what may change in more ways than one knows."""
+    return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
 def cached_headers(

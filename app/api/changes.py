@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from app.api.caching import cached_headers, etag_of, not_modified
 from app.api.change_bodies import bodies_of
 from app.api.deps import ToolsDep
-from app.api.paging import decode, encode, link_next
+from app.api.paging import Cursors, CursorsDep, link_next
 from app.api.schemas import ChangeRead, ChangesPage, Problem
 from app.api.schemas.changes import Include, StartAt
 from app.changes import BEGINNING, ChangePage, Place, Start, read_changes
@@ -36,8 +36,10 @@ def parse_kinds(values: list[str] | None) -> tuple[ChangeKind, ...]:
     return tuple(kind for kind in ChangeKind if kind in names) or tuple(ChangeKind)
 
 
-def _start(cursor: str | None, query: list[object], start: StartAt | None, since: datetime | None) -> Start:
-    key = decode(cursor, query, _PLACE)
+def _start(
+    cursors: Cursors, cursor: str | None, query: list[object], start: StartAt | None, since: datetime | None
+) -> Start:
+    key = cursors.decode(cursor, query, _PLACE)
     if key is not None:  # whoever goes on from a page repeats what the first one was asked for
         return Start(Place(*key))
     if start is not None and since is not None:
@@ -57,6 +59,7 @@ def _start(cursor: str | None, query: list[object], start: StartAt | None, since
 async def list_changes(
     request: Request,
     tools: ToolsDep,
+    cursors: CursorsDep,
     cursor: Annotated[
         str | None, Query(description="`next_cursor` of the answer before, with the same `kinds`; it never grows old")
     ] = None,
@@ -83,8 +86,8 @@ async def list_changes(
         raise InvalidInput(f"limit is {limit}; with bodies at most {MAX_BODIES} changes fit on a page.")
     wanted = parse_kinds(kinds)
     query: list[object] = ["changes", *wanted]
-    found = await read_changes(tools.database, _start(cursor, query, start, since), limit=limit, kinds=wanted)
-    next_cursor = encode((found.place.epoch, found.place.position), query)
+    found = await read_changes(tools.database, _start(cursors, cursor, query, start, since), limit=limit, kinds=wanted)
+    next_cursor = cursors.encode((found.place.epoch, found.place.position), query)
     assert next_cursor is not None
     page = ChangesPage(
         items=await _items(tools.database, found, with_bodies=include is Include.BODIES),

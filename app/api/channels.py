@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from app import channels, digests, previews
 from app.api.access import needs
@@ -11,9 +12,10 @@ from app.api.bodies import MERGE_PATCH
 from app.api.caching import not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
+from app.api.lean import LeanRoute
+from app.api.paging import TEXT, Cursor, CursorsDep, Limit, link_next
 from app.api.preconditions import Expected, ExpectedMatchDep, tag_of
-from app.api.rendering import EVERY_FORMAT, AskedDep, FormatName, accepted, serve
+from app.api.rendering import EVERY_FORMAT, FormatName, RenderQuery, accepted, serve
 from app.api.schemas import (
     ChannelCreate,
     ChannelPreview,
@@ -22,10 +24,13 @@ from app.api.schemas import (
     ChannelUpdate,
     Page,
 )
+from app.digests import Head
 from app.errors import InvalidInput
+from app.ingestion import Tools
 from app.models import Channel, Scope
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
+lean = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=LeanRoute)
 
 
 @router.get("", summary="List channels")
@@ -33,6 +38,7 @@ async def list_channels(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     builtin: Annotated[
         bool | None, Query(description="Only arXiv's own categories, or only those that users made")
     ] = None,
@@ -41,8 +47,10 @@ async def list_channels(
 ) -> Page[ChannelRead]:
     """Ordered by slug. Every category and archive of arXiv is a channel from the start."""
     query = ["channels", builtin]
-    rows, key = await channels.list_channels(session, limit=limit, after=decode(cursor, query, TEXT), builtin=builtin)
-    next_cursor = encode(key, query)
+    rows, key = await channels.list_channels(
+        session, limit=limit, after=cursors.decode(cursor, query, TEXT), builtin=builtin
+    )
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[ChannelRead](items=[ChannelRead.of(row) for row in rows], next_cursor=next_cursor)
 
@@ -110,22 +118,32 @@ async def delete_channel(slug: str, session: SessionDep, expected: ExpectedMatch
     await channels.delete_channel(session, slug, _check(expected))
 
 
-InLanguage = Annotated[Language | None, Query(description="Only digests in this language")]
+class LatestQuery(RenderQuery):
+    """In which language, and how it is written."""
+
+    language: Language | None = Field(default=None, description="Only digests in this language")
 
 
-@router.get(
+@lean.get(
     "/{slug}/latest.{format}",
     summary="Get a channel's newest digest, rendered",
     response_class=Response,
     responses=EVERY_FORMAT,
 )
-async def latest_rendered(slug: str, format: FormatName, asked: AskedDep, language: InLanguage = None) -> Response:
+async def latest_rendered(
+    slug: str, format: FormatName, request: Request, tools: ToolsDep, query: Annotated[LatestQuery, Query()]
+) -> Response:
     """The digest of the newest period, in its newest revision."""
-    return await serve(asked, await digests.latest_head(asked.session, slug, language), format)
+    return await serve(request, tools, query, await _latest_head(tools, slug, query), format)
 
 
-@router.get("/{slug}/latest", summary="Get a channel's newest digest", response_class=Response, responses=EVERY_FORMAT)
-async def latest(slug: str, asked: AskedDep, language: InLanguage = None) -> Response:
+@lean.get("/{slug}/latest", summary="Get a channel's newest digest", response_class=Response, responses=EVERY_FORMAT)
+async def latest(slug: str, request: Request, tools: ToolsDep, query: Annotated[LatestQuery, Query()]) -> Response:
     """The same, as JSON or in the format that `Accept` prefers."""
-    format = accepted(asked.request)
-    return await serve(asked, await digests.latest_head(asked.session, slug, language), format, negotiated=True)
+    format = accepted(request)
+    return await serve(request, tools, query, await _latest_head(tools, slug, query), format, negotiated=True)
+
+
+async def _latest_head(tools: Tools, slug: str, query: LatestQuery) -> Head:
+    async with tools.database.transaction() as session:
+        return await digests.latest_head(session, slug, query.language)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.ingestion import Tools
@@ -22,6 +23,29 @@ async def get_session(request: Request, tools: Annotated[Tools, Depends(get_tool
         return
     async with tools.database.transaction() as session:
         yield session
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have, or is given twice where one is meant: it would be without effect.
+
+    ``RequestValidationError``, as for a wrong value. What a route has is what the OpenAPI document says.
+    """
+    given = request.query_params
+    if not given:
+        return
+    path, method = request.scope["route"].path_format, request.method.lower()
+    operation = request.app.openapi()["paths"].get(path, {}).get(method)
+    if operation is None:
+        return
+    parameters = operation.get("parameters", ())
+    known = {one["name"]: "array" in str(one["schema"]) for one in parameters if one["in"] == "query"}
+    for name in given:
+        if name not in known:
+            told = f"there is no parameter of this name; there are {', '.join(known) or 'none'}"
+            raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": told}])
+        if not known[name] and len(given.getlist(name)) > 1:
+            told = "it is given twice, and only one can count"
+            raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": told}])
 
 
 ToolsDep = Annotated[Tools, Depends(get_tools)]

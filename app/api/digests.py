@@ -7,10 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app import digests
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.lean import LeanRoute
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.rendering import (
     EVERY_FORMAT,
-    AskedDep,
+    DigestQuery,
     FormatName,
     accepted,
     as_json,
@@ -30,6 +31,8 @@ from app.ingestion import Tools
 from app.models import DigestKind
 
 router = APIRouter(prefix="/v1/digests", tags=["digests"])
+lean = APIRouter(prefix="/v1/digests", tags=["digests"], route_class=LeanRoute)
+"""What is asked again and again, and mostly has not changed."""
 
 
 @router.post(
@@ -80,6 +83,7 @@ async def list_digests(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     channel: Annotated[str | None, Query(max_length=80)] = None,
     language: Annotated[Language | None, Query()] = None,
     kind: Annotated[DigestKind | None, Query(description="What it was made over")] = None,
@@ -89,25 +93,33 @@ async def list_digests(
     """Without their papers; each with the receipt of its newest revision."""
     query = ["digests", channel, language, kind]
     rows, key = await digests.list_digests(
-        session, limit=limit, before=decode(cursor, query, NUMBER), channel=channel, language=language, kind=kind
+        session,
+        limit=limit,
+        before=cursors.decode(cursor, query, NUMBER),
+        channel=channel,
+        language=language,
+        kind=kind,
     )
-    next_cursor = encode(key, query)
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     items = [DigestListed.of(row, receipt) for row, receipt in rows]
     return Page[DigestListed](items=items, next_cursor=next_cursor)
 
 
-Revision = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earlier revision")]
-
-
 @router.get("/{id}/revisions", summary="List a digest's revisions")
 async def list_revisions(
-    id: str, request: Request, response: Response, session: SessionDep, limit: Limit = 20, cursor: Cursor = None
+    id: str,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    cursors: CursorsDep,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> Page[RevisionRead]:
     """The newest first. A revision, once written, never changes."""
     query = ["revisions", id]
-    rows, key = await digests.list_revisions(session, id, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await digests.list_revisions(session, id, limit=limit, before=cursors.decode(cursor, query, NUMBER))
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[RevisionRead](items=[RevisionRead.of(row, receipt) for row, receipt in rows], next_cursor=next_cursor)
 
@@ -138,14 +150,16 @@ async def delete_digest(id: str, session: SessionDep) -> None:
     await digests.delete_digest(session, id)
 
 
-@router.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=EVERY_FORMAT)
-async def get_rendered(id: str, format: FormatName, asked: AskedDep, revision: Revision = None) -> Response:
+@lean.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=EVERY_FORMAT)
+async def get_rendered(
+    id: str, format: FormatName, request: Request, tools: ToolsDep, query: Annotated[DigestQuery, Query()]
+) -> Response:
     """The newest revision, or the one asked for. With `If-None-Match` and nothing new: 304."""
-    return await serve(asked, await digests.find_head(asked.session, id, revision), format)
+    return await serve(request, tools, query, await digests.read_head(tools.database, id, query.revision), format)
 
 
-@router.get("/{id}", summary="Get a digest", response_class=Response, responses=EVERY_FORMAT)
-async def get_digest(id: str, asked: AskedDep, revision: Revision = None) -> Response:
+@lean.get("/{id}", summary="Get a digest", response_class=Response, responses=EVERY_FORMAT)
+async def get_digest(id: str, request: Request, tools: ToolsDep, query: Annotated[DigestQuery, Query()]) -> Response:
     """The newest revision, or the one asked for: as JSON, or in the format that `Accept` prefers."""
-    format = accepted(asked.request)
-    return await serve(asked, await digests.find_head(asked.session, id, revision), format, negotiated=True)
+    head = await digests.read_head(tools.database, id, query.revision)
+    return await serve(request, tools, query, head, accepted(request), negotiated=True)

@@ -74,6 +74,7 @@ class Guards:
         send_with_id: Send = answer
         if scope["method"] == "HEAD":  # what GET would answer, without its body
             scope, send_with_id = {**scope, "method": "GET"}, _without_body(answer)
+            scope["state"]["is_head"] = True
         token = log.request_id.set(request_id)
         try:
             await self._layers(scope["app"].state.tools)(scope, receive, send_with_id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import harvests, runs
 from app.api.deps import SessionDep, ToolsDep
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import FetchRead, HarvestCreate, HarvestRead, JobRead, Page
 from app.door import Source
 from app.harvests import Wanted
@@ -33,12 +33,17 @@ async def create_harvest(body: HarvestCreate, response: Response, session: Sessi
 
 @router.get("/harvests", summary="List harvests")
 async def list_harvests(
-    request: Request, response: Response, session: SessionDep, limit: Limit = 20, cursor: Cursor = None
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    cursors: CursorsDep,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> Page[HarvestRead]:
     """Newest first, each with how far it has come."""
     query = ["harvests"]
-    rows, key = await harvests.list_harvests(session, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await harvests.list_harvests(session, limit=limit, before=cursors.decode(cursor, query, NUMBER))
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[HarvestRead](items=[HarvestRead.of(row) for row in rows], next_cursor=next_cursor)
 
@@ -54,6 +59,7 @@ async def list_fetches(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     source: Annotated[Source | None, Query(description="`feed`, `oai` or `api`")] = None,
     target: Annotated[
         str | None, Query(max_length=80, description="A category, a set: as it stands in the list")
@@ -65,8 +71,13 @@ async def list_fetches(
     """Newest first, those that failed included. Kept for 400 days."""
     query = ["fetches", source, target, outcome]
     rows, key = await runs.list_fetches(
-        session, limit=limit, before=decode(cursor, query, NUMBER), source=source, target=target, outcome=outcome
+        session,
+        limit=limit,
+        before=cursors.decode(cursor, query, NUMBER),
+        source=source,
+        target=target,
+        outcome=outcome,
     )
-    next_cursor = encode(key, query)
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[FetchRead](items=[FetchRead.of(row) for row in rows], next_cursor=next_cursor)

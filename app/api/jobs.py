@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from app import jobs
 from app.api.deps import SessionDep
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import JobRead, Page
 from app.jobs import JobFilter, JobKind, JobStatus
 
@@ -18,6 +18,7 @@ async def list_jobs(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     kind: JobKind | None = None,
     status: JobStatus | None = None,
     limit: Limit = 20,
@@ -26,8 +27,8 @@ async def list_jobs(
     """Newest first. How many summaries wait, and why, is at `GET /v1/backlog`."""
     query = ["jobs", kind, status]
     wanted = JobFilter(kind, status)
-    rows, key = await jobs.list_jobs(session, wanted, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await jobs.list_jobs(session, wanted, limit=limit, before=cursors.decode(cursor, query, NUMBER))
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[JobRead](items=[JobRead.of(row) for row in rows], next_cursor=next_cursor)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from app import keys
 from app.api.access import caller_of, needs
 from app.api.deps import SessionDep, ToolsDep
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import KeyCreate, KeyCreated, KeyRead, Page
 from app.errors import KeyRequired
 from app.models import Scope
@@ -33,12 +33,17 @@ async def create_key(
 
 @router.get("", summary="List keys", openapi_extra=needs(Scope.ADMIN))
 async def list_keys(
-    request: Request, response: Response, session: SessionDep, limit: Limit = 20, cursor: Cursor = None
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    cursors: CursorsDep,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> Page[KeyRead]:
     """Newest first, those that are revoked or expired included."""
     query = ["keys"]
-    rows, key = await keys.list_keys(session, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await keys.list_keys(session, limit=limit, before=cursors.decode(cursor, query, NUMBER))
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[KeyRead](items=[KeyRead.of(row) for row in rows], next_cursor=next_cursor)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app import listings, runs
 from app.api.deps import SessionDep
 from app.api.fields import Day
-from app.api.paging import DAY_AND_TEXT, NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import DAY_AND_TEXT, NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import IngestionCreate, IngestionRead, JobRead, ListingRead, Page
 from app.arxiv import taxonomy
 from app.jobs import enqueue_or_find, get_job
@@ -23,6 +23,7 @@ async def list_listings(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     category: Annotated[
         str | None, Query(max_length=80, description="A category, or an archive with all of its own")
     ] = None,
@@ -39,9 +40,9 @@ async def list_listings(
     name = taxonomy.canonical(category) if category is not None else None
     wanted = ListingFilter(name, announced_from, announced_to, state, complete)
     query = ["listings", name, announced_from, announced_to, state, complete]
-    before = decode(cursor, query, DAY_AND_TEXT)
+    before = cursors.decode(cursor, query, DAY_AND_TEXT)
     rows, key = await listings.list_listings(session, wanted, limit=limit, before=before)
-    next_cursor = encode(key, query)
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[ListingRead](items=[ListingRead.of(row) for row in rows], next_cursor=next_cursor)
 
@@ -63,6 +64,7 @@ async def list_ingestions(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     category: Annotated[str | None, Query(max_length=80)] = None,
     state: RunState | None = None,
     limit: Limit = 20,
@@ -72,8 +74,8 @@ async def list_ingestions(
     name = taxonomy.canonical(category) if category is not None else None
     query = ["ingestions", name, state]
     rows, key = await runs.list_runs(
-        session, limit=limit, before=decode(cursor, query, NUMBER), category=name, state=state
+        session, limit=limit, before=cursors.decode(cursor, query, NUMBER), category=name, state=state
     )
-    next_cursor = encode(key, query)
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[IngestionRead](items=[IngestionRead.of(row) for row in rows], next_cursor=next_cursor)

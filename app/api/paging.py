@@ -1,57 +1,83 @@
-"""Cursors: an opaque text that says where the next page begins, bound to the query that it came from."""
+"""Cursors: an opaque text that says where the next page begins, signed, and bound to the query that it came from."""
 
 import base64
 import hashlib
+import hmac
 import json
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import Field, TypeAdapter
 
+from app.api.deps import ToolsDep
 from app.errors import InvalidCursor
+from app.ingestion import Tools
+from app.shared_secrets import CURSORS, get_secret
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Items on a page")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 
 Key = TypeVar("Key")
-_Text = Annotated[str, Field(pattern=r"^[ -~]{1,100}$")]
+Text = Annotated[str, Field(pattern=r"^[ -~]{1,100}$")]
 NUMBER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=2**63 - 1)])
-TEXT: TypeAdapter[str] = TypeAdapter(_Text)
-DAY_AND_TEXT: TypeAdapter[tuple[date, str]] = TypeAdapter(tuple[date, _Text])
-"""What the keys of lists are made of. The mark on a cursor is no secret: its key is checked as any other input."""
+TEXT: TypeAdapter[str] = TypeAdapter(Text)
+DAY_AND_TEXT: TypeAdapter[tuple[date, str]] = TypeAdapter(tuple[date, Text])
+"""What the keys of lists are made of."""
 
-_MARK = 8
-_MAX_LENGTH = 500
-
-
-def _digest(payload: bytes, query: list[Any]) -> bytes:
-    salt = json.dumps(query, default=str).encode()
-    return hashlib.blake2b(payload + b"\0" + salt, digest_size=_MARK, person=b"zhaiyao cursor").digest()
+_SIGNATURE: Final = 16
+_MAX_LENGTH: Final = 500
 
 
-def encode(key: Any, query: list[Any]) -> str | None:
-    """The cursor for ``key``; None for no key. ``query`` is whatever else decides the list."""
-    if key is None:
-        return None
-    payload = json.dumps(key, default=str).encode()
-    return _text(_digest(payload, query) + payload)
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """What makes and reads cursors, with the key that all API processes share."""
+
+    key: bytes
+
+    def encode(self, key: Any, query: list[Any]) -> str | None:
+        """The cursor for ``key``; None for no key. ``query`` is whatever else decides the list, its name first."""
+        if key is None:
+            return None
+        payload = json.dumps(key, default=str).encode()
+        return _text(self._sign(payload, query) + payload)
+
+    def decode(self, cursor: str | None, query: list[Any], kind: TypeAdapter[Key]) -> Key | None:
+        """The key of a cursor, None for none; ``InvalidCursor`` if it was altered or belongs to another query."""
+        if cursor is None:
+            return None
+        try:
+            if len(cursor) <= _MAX_LENGTH:
+                raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+                signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
+                # Base64 has several spellings of the same bytes; only the one that was given out counts.
+                if hmac.compare_digest(signature, self._sign(payload, query)) and cursor == _text(raw):
+                    return kind.validate_json(payload)
+        except ValueError:
+            pass
+        raise InvalidCursor("The cursor is not one of this list; begin again without a cursor.")
+
+    def _sign(self, payload: bytes, query: list[Any]) -> bytes:
+        told = payload + b"\0" + json.dumps(query, default=str).encode()
+        return hmac.digest(self.key, told, hashlib.sha256)[:_SIGNATURE]
 
 
-def decode(cursor: str | None, query: list[Any], kind: TypeAdapter[Key]) -> Key | None:
-    """The key of a cursor, None for none; ``InvalidCursor`` if it was altered or belongs to another query."""
-    if cursor is None:
-        return None
-    try:
-        if len(cursor) <= _MAX_LENGTH:
-            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            mark, payload = raw[:_MARK], raw[_MARK:]
-            # Base64 has several spellings of the same bytes; only the one that was given out counts.
-            if mark == _digest(payload, query) and cursor == _text(raw):
-                return kind.validate_json(payload)
-    except ValueError:
-        pass
-    raise InvalidCursor("The cursor is not one of this list; begin again without a cursor.")
+async def get_cursors(request: Request, tools: ToolsDep) -> Cursors:
+    """The cursors of this database; the key is asked for once."""
+    return await cursors_of(request.app.state, tools)
+
+
+async def cursors_of(state: Any, tools: Tools) -> Cursors:
+    """As ``get_cursors``, for routes that are given no dependencies; ``state`` is the application's."""
+    known: Cursors | None = getattr(state, "cursors", None)
+    if known is None:
+        async with tools.database.transaction() as session:
+            known = state.cursors = Cursors(await get_secret(session, CURSORS))
+    return known
+
+
+CursorsDep = Annotated[Cursors, Depends(get_cursors)]
 
 
 def _text(raw: bytes) -> str:

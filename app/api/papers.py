@@ -1,73 +1,81 @@
 """Papers over HTTP."""
 
-from dataclasses import astuple
-from typing import Annotated
+import json
+from datetime import date
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime, TypeAdapter
 
-from app import details, papers
-from app.api.deps import SessionDep
-from app.api.fields import Day
-from app.api.paging import TEXT, Cursor, Limit, decode, encode, link_next
-from app.api.schemas import AnnounceTypeName, JobRead, Page, PaperDetail, PaperRead, PapersFetch
-from app.arxiv import ids, taxonomy
-from app.errors import InvalidInput
+from app import details, papers, summaries
+from app.api.access import needs, require
+from app.api.caching import cached_headers, etag_of, etag_of_body, not_modified
+from app.api.deps import SessionDep, ToolsDep
+from app.api.lean import LeanRoute
+from app.api.paging import Text, cursors_of
+from app.api.schemas import (
+    InvalidIdRead,
+    JobRead,
+    Page,
+    PaperDetail,
+    PaperListed,
+    PapersBatch,
+    PapersBatchRead,
+    PapersFetch,
+    PapersQuery,
+)
+from app.api.schemas.paper_queries import shown
+from app.arxiv import ids
+from app.errors import InvalidArxivId
 from app.jobs import enqueue_or_find, get_job
-from app.papers import PaperFilter
-from app.tasks import fetch_job
+from app.models import Scope
+from app.papers import Key, Sort
+from app.tasks import fetch_job, request_job
 
 router = APIRouter(prefix="/v1/papers", tags=["papers"])
+lean = APIRouter(prefix="/v1/papers", tags=["papers"], route_class=LeanRoute)
+"""What is asked most often."""
 
-MAX_IDS = 200
-
-
-def parse_ids(values: list[str] | None) -> tuple[str, ...] | None:
-    """Canonical ids from repeated or comma-separated parameters, in any form; ``InvalidArxivId``."""
-    if values is None:
-        return None
-    texts = [part for value in values for part in value.split(",") if part.strip()]
-    if len(texts) > MAX_IDS:
-        raise InvalidInput(f"ids names {len(texts)} papers; at most {MAX_IDS} fit into one request.")
-    return tuple(dict.fromkeys(ids.parse(part).id for part in texts))
+_KEYS: dict[Sort, TypeAdapter[Any]] = {
+    Sort.ID: TypeAdapter(tuple[None, Text]),
+    Sort.ANNOUNCED: TypeAdapter(tuple[date | None, Text]),
+    Sort.SUBMITTED: TypeAdapter(tuple[AwareDatetime | None, Text]),
+}
+_SAME: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has this answer already"}}
 
 
-@router.get("", summary="List papers, newest id first")
-async def list_papers(
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    category: Annotated[
-        str | None, Query(max_length=80, description="A category or archive, under any of its names: `cs.CL`, `econ`")
-    ] = None,
-    announced_from: Annotated[Day | None, Query(description="Announced on or after this batch date")] = None,
-    announced_to: Annotated[Day | None, Query(description="Announced on or before this batch date")] = None,
-    announce_type: Annotated[
-        list[AnnounceTypeName] | None, Query(description="Announced as this type; repeated, as any of these")
-    ] = None,
-    submitted_from: Annotated[Day | None, Query(description="First submitted on or after this day (UTC)")] = None,
-    submitted_to: Annotated[Day | None, Query(description="First submitted on or before this day (UTC)")] = None,
-    withdrawn: Annotated[bool | None, Query(description="Only withdrawn papers, or only the others")] = None,
-    ids: Annotated[list[str] | None, Query(description="Only these papers; repeated, or separated by commas")] = None,
-    limit: Limit = 20,
-    cursor: Cursor = None,
-) -> Page[PaperRead]:
-    """Papers that are stored. With a category they carry it, or were announced in it; with a period or a type they were
-    announced in it, as that type (in that category, if one is given)."""
-    wanted = PaperFilter(
-        category=taxonomy.canonical(category) if category is not None else None,
-        announced_from=announced_from,
-        announced_to=announced_to,
-        announce_types=tuple(sorted(set(announce_type))) if announce_type else None,
-        submitted_from=submitted_from,
-        submitted_to=submitted_to,
-        withdrawn=withdrawn,
-        arxiv_ids=parse_ids(ids),
-    )
-    query = ["papers", *astuple(wanted)]
-    rows, key = await papers.list_papers(session, wanted, limit=limit, before=decode(cursor, query, TEXT))
-    next_cursor = encode(key, query)
-    link_next(request, response, next_cursor)
-    return Page[PaperRead](items=[PaperRead.of(row) for row in rows], next_cursor=next_cursor)
+@lean.get("", summary="List papers", response_model=Page[PaperListed], responses=_SAME)
+async def list_papers(request: Request, tools: ToolsDep, query: Annotated[PapersQuery, Query()]) -> Response:
+    """Papers that are stored, by filters that all hold together, newest id first unless another order is asked for.
+
+    With a category they carry it, or were announced in it; with a period or a type they were announced in it, as that type (in
+    that category, if one is given). A page begins behind the last paper of the page before: papers that come or go in between
+    move nothing. A cursor belongs to its filters and order; `limit`, `fields` and `include` may change from page to page. An
+    unknown parameter is a 422.
+    """
+    cursors = await cursors_of(request.app.state, tools)
+    asked = query.question(tools.settings.languages[0])
+    bound = query.bound(asked)
+    after: Key | None = cursors.decode(query.cursor, bound, _KEYS[asked.sort])
+    page = await papers.read_page(tools.database, asked, limit=query.limit, after=after)
+    cursor = cursors.encode(page.key, bound)
+    headers = {"Link": _next(request, cursor)} if cursor is not None else {}
+    if page.version is not None:
+        headers |= cached_headers(etag_of(page.version, cursor), None)
+        if (unchanged := not_modified(request, headers)) is not None:
+            return unchanged
+    body = f'{{"items":[{",".join(page.texts)}],"next_cursor":{json.dumps(cursor)}}}'.encode()
+    if page.version is not None:
+        return Response(body, media_type="application/json", headers=headers)
+    headers |= cached_headers(etag_of_body(body), None)
+    return not_modified(request, headers) or Response(body, media_type="application/json", headers=headers)
+
+
+def _next(request: Request, cursor: str) -> str:
+    """The ``Link`` to the next page: the same address with another cursor."""
+    address, _, query = str(request.url).partition("?")
+    kept = [part for part in query.split("&") if part and not part.startswith("cursor=")]
+    return f'<{address}?{"&".join([*kept, f"cursor={cursor}"])}>; rel="next"'
 
 
 @router.post("/fetch", status_code=202, summary="Fetch papers by id")
@@ -81,14 +89,60 @@ async def fetch_papers(body: PapersFetch, response: Response, session: SessionDe
     return JobRead.of(await get_job(session, job_id))
 
 
-@router.get("/{arxiv_id:path}", summary="Get one paper")
-async def get_paper(arxiv_id: str, session: SessionDep) -> PaperDetail:
+@router.post(
+    "/batch",
+    summary="Read papers by their ids",
+    response_model=PapersBatchRead,
+    responses={
+        202: {"model": PapersBatchRead, "description": "The same, and a job asks for the summaries that they lack"}
+    },
+    openapi_extra=needs(Scope.READ),
+)
+async def read_batch(body: PapersBatch, request: Request, session: SessionDep, tools: ToolsDep) -> Response:
+    """Up to 500, in the order asked for. An id that is unknown or none at all is told, and loses no other.
+
+    With `request_summaries` one job asks for the summaries that the papers lack in the language (202, its address in
+    `Location`), which needs the scope `write`. Asked again while it waits, it is the same job; when every lacking summary is being made already, there is
+    nothing to do (200): `pending` names those papers.
+    """
+    named: dict[str, str] = {}
+    invalid: list[InvalidIdRead] = []
+    for given in dict.fromkeys(body.ids):
+        try:
+            named.setdefault(ids.parse(given).id, given)
+        except InvalidArxivId as error:
+            invalid.append(InvalidIdRead(id=given[:200], detail=error.detail))
+    found = await papers.read_papers(tools.database, list(named), shown(body.fields, body.include, body.language))
+    job, pending = None, []
+    if body.request_summaries:
+        await require(request, Scope.WRITE)
+        language = body.language or tools.settings.languages[0]
+        rest = await summaries.rest(session, list(found), language, tools.summariser)
+        pending = [arxiv_id for arxiv_id in found if arxiv_id in {*rest.unrequested, *rest.making}]
+        if rest.unrequested:
+            job_id = await enqueue_or_find(session, request_job(rest.unrequested, language))
+            job = JobRead.of(await get_job(session, job_id))
+    told = PapersBatchRead(
+        items=[],
+        unknown=[given for one, given in named.items() if one not in found],
+        invalid=invalid,
+        pending=pending,
+        job=job,
+    )
+    others = told.model_dump_json(exclude={"items"}).removeprefix("{")
+    content = f'{{"items":[{",".join(found.values())}],{others}'
+    headers = {"Location": f"/v1/jobs/{job.id}"} if job else {}
+    return Response(content, 202 if job else 200, media_type="application/json", headers=headers)
+
+
+@lean.get("/{arxiv_id:path}", summary="Get one paper", response_model=PaperDetail, responses=_SAME)
+async def get_paper(arxiv_id: str, request: Request, tools: ToolsDep) -> Response:
     """The paper with its announcements and its newest raw record.
 
     The id may have a version, a prefix, or be an address: `2404.02342`, `2404.02342v1`, `arXiv:2404.02342`,
     `hep-th/9901001`. What is served is the newest known version.
     """
-    canonical = ids.parse(arxiv_id).id
-    paper = await papers.get_paper(session, canonical)
-    announcements = await papers.list_announcements(session, canonical)
-    return PaperDetail.with_source(paper, announcements, await papers.find_source(session, canonical))
+    text = await papers.read_paper(tools.database, ids.parse(arxiv_id).id)
+    body = text.encode()
+    headers = cached_headers(etag_of_body(body), None)
+    return not_modified(request, headers) or Response(body, media_type="application/json", headers=headers)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.errors import Busy, ConfigurationError, QueryTimeout, ZhaiyaoError
+from app.errors import Busy, ConfigurationError, DatabaseUnavailable, QueryTimeout, ZhaiyaoError
 
 logger = logging.getLogger(__name__)
 
@@ -23,23 +23,13 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_ERRORS = 20
 _MAX_FIELD = 100
 _BUSY = Busy("Somebody else is changing the same thing at this moment; try again in a second.")
+_UNAVAILABLE = DatabaseUnavailable("The database cannot be reached at the moment; try again in a few seconds.")
 _STATES: dict[str, ZhaiyaoError] = {
     "57014": QueryTimeout("This takes the database longer than a request may; ask for less, or for something rarer."),
     "55P03": _BUSY,  # waited too long for a lock
     "40P01": _BUSY,  # deadlock
     "40001": _BUSY,  # serialisation
 }
-
-
-def document(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put the media type of problem documents into an OpenAPI document, where FastAPI claims plain JSON for errors."""
-    for path in schema["paths"].values():
-        for operation in path.values():
-            for status, response in operation["responses"].items():
-                content = response.get("content", {})
-                if status[0] not in "123" and "application/json" in content:
-                    content[MEDIA_TYPE] = content.pop("application/json")
-    return schema
 
 
 def install(app: FastAPI) -> None:
@@ -71,10 +61,7 @@ def answer(request: Request, error: Exception) -> JSONResponse:
         return answer(request, known)
     if isinstance(error, OSError | PoolTimeout | ConfigurationError) or _is_connection_error(error):
         logger.error("the database cannot be reached: %s", _told(error))
-        detail = "The database cannot be reached at the moment; try again in a few seconds."
-        return problem(
-            request, 503, "Database unavailable", detail, "database_unavailable", headers={"Retry-After": "5"}
-        )
+        return answer(request, _UNAVAILABLE)
     logger.error("unexpected error in %s %s", request.method, request.url.path, exc_info=error)
     detail = "Something went wrong here that is not your fault; the log has it under this request_id."
     return problem(request, 500, "Internal error", detail, "internal_error")

@@ -1,16 +1,17 @@
 """Rendered digests and feeds as responses: format, formulas, validators, 304."""
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from app import digests
 from app.api.accepting import choose
-from app.api.caching import cached_headers, etag_of, not_modified
-from app.api.deps import SessionDep, ToolsDep
+from app.api.caching import MAX_REMEMBERED, Remembered, cached_headers, etag_of, not_modified
 from app.api.schemas import DigestRead
 from app.digests import Head
+from app.ingestion import Tools
 from app.render import FORMATS, html, rendering
 from app.render.document import DigestDocument
 
@@ -38,8 +39,12 @@ EVERY_FORMAT: dict[int | str, dict[str, Any]] = {
 
 def accepted(request: Request) -> str:
     """The format that the ``Accept`` header prefers, JSON among equals; ``NotAcceptable``."""
-    media_types = {name: form.media_type for name, form in FORMATS.items()}
-    return choose(request.headers.get("accept"), media_types, "json")
+    return _accepted(request.headers.get("accept"))
+
+
+@lru_cache(maxsize=256)
+def _accepted(header: str | None) -> str:
+    return choose(header, {name: form.media_type for name, form in FORMATS.items()}, "json")
 
 
 def as_json(document: DigestDocument) -> Response:
@@ -58,37 +63,50 @@ def page_headers(media_type: str) -> dict[str, str]:
     return headers
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What every route that renders a digest is given besides the digest."""
+class RenderQuery(BaseModel):
+    """How a digest is written. What else an address holds is passed over: whoever shares a link may have added to it."""
 
-    request: Request
-    session: SessionDep
-    tools: ToolsDep
     style: Style = None
     math: MathKind = None
 
 
-AskedDep = Annotated[Asked, Depends()]
+class DigestQuery(RenderQuery):
+    """A digest's revision, and how it is written."""
+
+    revision: int | None = Field(default=None, ge=1, le=2**31 - 1, description="An earlier revision")
 
 
-async def serve(asked: Asked, head: Head, format: str, *, negotiated: bool = False) -> Response:
-    """A revision in a format, or 304 if the caller has it. Raises ``InvalidInput`` for an unknown format, style or math."""
-    form = rendering(format, asked.style, asked.math)
-    base = asked.tools.settings.address(str(asked.request.base_url)) if form.format.has_addresses else None
+REMEMBERED = Remembered[Response](MAX_REMEMBERED)
+"""Rendered digests by what they are and how they were negotiated."""
+
+
+async def serve(
+    request: Request, tools: Tools, query: RenderQuery, head: Head, format: str, *, negotiated: bool = False
+) -> Response:
+    """A revision in a format, or 304 if the caller has it. Raises ``InvalidInput`` for an unknown format, style or math.
+
+    What was written for one caller is kept for the next: a revision never changes.
+    """
+    form = rendering(format, query.style, query.math)
+    base = tools.settings.address(str(request.base_url)) if form.format.has_addresses else None
     # A digest that was deleted and made again has the same number and revision, but not the same moment.
-    etag = etag_of(head.digest_id, head.revision, head.created_at, format, asked.style, form.math, base)
+    etag = etag_of(head.digest_id, head.revision, head.created_at, format, query.style, form.math, base)
     headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
-    if (unchanged := not_modified(asked.request, headers)) is not None:
+    if (unchanged := not_modified(request, headers)) is not None:
         return unchanged
-    [document] = await digests.get_digests(asked.session, [head])
-    media_type = form.format.media_type
-    headers |= page_headers(media_type)
-    if form.format.download:
-        headers["Content-Disposition"] = f'attachment; filename="{_file_name(document)}.{format}"'
-    if negotiated:
-        headers["Content-Location"] = f"/v1/digests/{document.id}.{format}?revision={document.revision}"
-    return Response(form(document, base), media_type=media_type, headers=headers)
+    written = REMEMBERED.get((etag, negotiated))
+    if written is None:
+        async with tools.database.transaction() as session:
+            [document] = await digests.get_digests(session, [head])
+        media_type = form.format.media_type
+        headers |= page_headers(media_type)
+        if form.format.download:
+            headers["Content-Disposition"] = f'attachment; filename="{_file_name(document)}.{format}"'
+        if negotiated:
+            headers["Content-Location"] = f"/v1/digests/{document.id}.{format}?revision={document.revision}"
+        written = Response(form(document, base), media_type=media_type, headers=headers)
+        REMEMBERED.keep((etag, negotiated), written, len(written.body))
+    return written
 
 
 def _file_name(document: DigestDocument) -> str:

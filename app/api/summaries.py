@@ -11,7 +11,7 @@ from app.api.access import needs
 from app.api.caching import not_modified
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
-from app.api.paging import NUMBER, Cursor, Limit, decode, encode, link_next
+from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.preconditions import Expected, ExpectedDep, ExpectedMatchDep, tag_of
 from app.api.schemas import (
     BacklogRead,
@@ -120,6 +120,7 @@ async def list_summaries(
     request: Request,
     response: Response,
     session: SessionDep,
+    cursors: CursorsDep,
     status: SummaryStatus | None = None,
     origin: SummaryOrigin | None = None,
     language: Annotated[Language | None, Query()] = None,
@@ -131,8 +132,10 @@ async def list_summaries(
     """Newest first, as they were asked for."""
     wanted = SummaryFilter(status, origin, language, reason, check)
     query = ["summaries", status, origin, language, reason, check]
-    rows, key = await summaries.find_summaries(session, wanted, limit=limit, before=decode(cursor, query, NUMBER))
-    next_cursor = encode(key, query)
+    rows, key = await summaries.find_summaries(
+        session, wanted, limit=limit, before=cursors.decode(cursor, query, NUMBER)
+    )
+    next_cursor = cursors.encode(key, query)
     link_next(request, response, next_cursor)
     return Page[SummaryRead](items=[SummaryRead.of(row, paper) for row, paper in rows], next_cursor=next_cursor)
 

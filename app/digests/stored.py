@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, delete, func, or_, select, text, true, tuple_
+from sqlalchemy import Integer, Select, Text, bindparam, delete, func, or_, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
-from app.db import among
+from app.db import Database, Prepared, among, prepare
 from app.errors import NotFound
 from app.models import Channel, Digest, DigestItem, DigestKind, DigestRevision
 from app.render import document
@@ -70,6 +71,22 @@ async def find_head(session: AsyncSession, digest_id: str, revision: int | None 
 async def _heads(session: AsyncSession, query: Select[str, int, datetime, int]) -> list[Head]:
     rows = await session.execute(query)
     return [Head(digest_id, revision, created_at, position) for digest_id, revision, created_at, position in rows]
+
+
+async def read_head(database: Database, digest_id: str, revision: int | None = None) -> Head:
+    """As ``find_head``, for those who ask again and again: without a transaction."""
+    parameters = {"digest_id": digest_id} | ({"revision": revision} if revision is not None else {})
+    for row in await database.fetch(_head_statement(is_newest=revision is None), parameters):
+        return Head(*row)
+    async with database.transaction() as session:
+        raise await _not_found(session, digest_id, revision)
+
+
+@cache
+def _head_statement(*, is_newest: bool) -> Prepared:
+    number = Digest.revision if is_newest else bindparam("revision", type_=Integer())
+    here = Digest.id == bindparam("digest_id", type_=Text())
+    return prepare(_HEAD.where(here, DigestRevision.revision == number))
 
 
 async def _not_found(session: AsyncSession, digest_id: str, revision: int | None) -> NotFound:

@@ -8,7 +8,7 @@ from app.models.access import ApiKey, IdempotencyKey, RateWindow
 from app.models.base import Base
 from app.models.changes import Change, ChangeEpoch, change_marks
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
-from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest
+from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest, ServiceSecret
 from app.models.papers import Announcement, Ingestion, Listing, Paper, PaperEntry
 from app.models.states import (
     CallOutcome,
@@ -59,6 +59,7 @@ __all__ = [
     "RunState",
     "Schedule",
     "Scope",
+    "ServiceSecret",
     "Spending",
     "Summary",
     "SummaryOrigin",

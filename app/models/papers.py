@@ -16,6 +16,11 @@ class Paper(Base):
     __tablename__ = "papers"
     __table_args__ = (
         Index("ix_papers_listed_in", "listed_in", postgresql_using="gin"),
+        # Each order that a list may have is one of these, read forwards or backwards; a missing date is the oldest.
+        Index("ix_papers_announced", text("coalesce(first_announced_on, '-infinity'::date)"), "order_key"),
+        Index("ix_papers_submitted", text("coalesce(submitted_at, '-infinity'::timestamptz)"), "order_key"),
+        Index("ix_papers_primary_category", "primary_category", "order_key"),
+        Index("ix_papers_withdrawn", "order_key", postgresql_where=text("withdrawn")),
         CheckConstraint("version > 0", name="version_positive"),
     )
 
@@ -28,7 +33,11 @@ class Paper(Base):
     abstract: Mapped[str | None]
     abstract_hash: Mapped[str] = mapped_column(comment="sha256 of the abstract; what summaries are made from")
     abstract_is_cut: Mapped[bool] = mapped_column(server_default=text("false"))
-    authors: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    display_title: Mapped[str | None] = mapped_column(comment="in plain Unicode; NULL: the same as the title")
+    display_abstract: Mapped[str | None] = mapped_column(comment="in plain Unicode; NULL: the same as the abstract")
+    authors: Mapped[list[dict[str, Any]]] = mapped_column(
+        server_default=text("'[]'"), comment="each with name, affiliations and display_name"
+    )
     authors_omitted: Mapped[int] = mapped_column(server_default=text("0"))
     primary_category: Mapped[str | None]
     categories: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))

@@ -31,6 +31,7 @@ class Summary(Base):
         ),
         Index("ix_summaries_unfinished", "status", "reason", postgresql_where=text("status <> 'done'")),
         Index("ix_summaries_made_at", "made_at"),
+        Index("ix_summaries_done", "language", "arxiv_id", postgresql_where=text("status = 'done'")),
         one_of("status", SummaryStatus),
         one_of("origin", SummaryOrigin),
     )

@@ -1,85 +1,17 @@
-"""Finding papers again: one, several, a page of a filtered list."""
+"""Finding papers again as rows: one, several, and what belongs to them. As JSON they are read by ``reading``."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, exists, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.arxiv import taxonomy
 from app.db import among
-from app.errors import InvalidInput, NotFound
 from app.models import Announcement, Paper, PaperEntry
-
-
-def check_period(from_: date | None, to: date | None) -> None:
-    """Raise ``InvalidInput`` for a period that ends before it begins: it would look like a quiet time."""
-    if from_ is not None and to is not None and from_ > to:
-        raise InvalidInput(f"The period begins on {from_}, after its end on {to}.")
-
-
-@dataclass(frozen=True, slots=True)
-class PaperFilter:
-    """Which papers to list; unset conditions do not restrict."""
-
-    category: str | None = None
-    announced_from: date | None = None
-    announced_to: date | None = None
-    announce_types: tuple[str, ...] | None = None
-    submitted_from: date | None = None
-    submitted_to: date | None = None
-    withdrawn: bool | None = None
-    arxiv_ids: tuple[str, ...] | None = None
-
-
-async def list_papers(
-    session: AsyncSession, wanted: PaperFilter, *, limit: int, before: str | None = None
-) -> tuple[list[Paper], str | None]:
-    """A page of papers, newest id first, and the ``order_key`` to continue ``before``, or None on the last page.
-
-    ``category`` finds papers that carry the category (under any of its names) or were announced in it; with
-    ``announced_from``, ``announced_to`` or ``announce_types`` it means announced there, in that period (both days included), as
-    one of these types. The days of submission are UTC, and of the first version.
-    """
-    query = select(Paper).where(*conditions(wanted)).order_by(Paper.order_key.desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(Paper.order_key < before)
-    rows = list(await session.scalars(query))
-    more = len(rows) > limit
-    return rows[:limit], rows[limit - 1].order_key if more else None
-
-
-def conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
-    """The conditions on ``Paper`` that a filter describes; ``InvalidInput`` for a period that ends before it begins."""
-    check_period(wanted.announced_from, wanted.announced_to)
-    check_period(wanted.submitted_from, wanted.submitted_to)
-    conditions: list[ColumnElement[bool]] = []
-    names = sorted(taxonomy.names(wanted.category)) if wanted.category else None
-    if names:
-        conditions.append(Paper.listed_in.overlap(names))
-    if wanted.announced_from or wanted.announced_to or wanted.announce_types:
-        announced: list[ColumnElement[bool]] = [Announcement.arxiv_id == Paper.arxiv_id]
-        if wanted.announced_from:
-            announced.append(Announcement.announced_on >= wanted.announced_from)
-        if wanted.announced_to:
-            announced.append(Announcement.announced_on <= wanted.announced_to)
-        if wanted.announce_types:
-            announced.append(Announcement.announce_type.in_(wanted.announce_types))
-        if names:
-            announced.append(Announcement.category.in_(names))
-        conditions.append(exists().where(and_(*announced)))
-    if wanted.submitted_from:
-        conditions.append(Paper.submitted_at >= datetime.combine(wanted.submitted_from, time.min, UTC))
-    if wanted.submitted_to:
-        conditions.append(Paper.submitted_at <= datetime.combine(wanted.submitted_to, time.max, UTC))
-    if wanted.withdrawn is not None:
-        conditions.append(Paper.withdrawn == wanted.withdrawn)
-    if wanted.arxiv_ids is not None:
-        conditions.append(Paper.arxiv_id.in_(wanted.arxiv_ids))
-    return conditions
+from app.papers.reading import not_stored
 
 
 async def newest_beside(
@@ -96,9 +28,7 @@ async def get_paper(session: AsyncSession, arxiv_id: str) -> Paper:
     """One paper by its canonical id; ``NotFound`` if it is not stored."""
     paper = await session.get(Paper, arxiv_id)
     if paper is None:
-        raise NotFound(
-            f"There is no paper {arxiv_id} here. It is stored when a listing or an archive that has it is read."
-        )
+        raise not_stored(arxiv_id)
     return paper
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from app.arxiv import ids, taxonomy
+from app.arxiv.display import display
 from app.arxiv.entries import Author, Record, Version
 
 _BLANKS: Final = bytes.maketrans(b"\t\n\r\f\v", b"     ")
@@ -91,6 +92,14 @@ def abstract_hash(abstract: str | None) -> str:
     return hashlib.sha256(text.strip(b" ")).hexdigest()
 
 
+def displayed(text: str | None) -> str | None:
+    """The display form of a text as it is stored: None where it is the text itself."""
+    if text is None:
+        return None
+    shown = display(text)
+    return None if shown == text else shown
+
+
 def raw_hash(raw: str) -> str:
     """The sha256 of a record as received, in hexadecimal."""
     return hashlib.sha256(raw.encode()).hexdigest()
@@ -101,7 +110,9 @@ COLUMNS: Final = (
     "order_key",
     "version",
     "title",
+    "display_title",
     "abstract",
+    "display_abstract",
     "abstract_hash",
     "abstract_is_cut",
     "text_is_converted",
@@ -145,7 +156,9 @@ def rows_of_record(record: Record) -> Rows:
         ids.order_key(record.arxiv_id),
         record.version,
         record.title,
+        displayed(record.title),
         record.abstract,
+        displayed(record.abstract),
         abstract_hash(record.abstract),
         False,
         record.converted,
@@ -182,7 +195,9 @@ def row(record: PaperRecord) -> tuple[Any, ...]:
         ids.order_key(record.arxiv_id),
         record.version,
         record.title,
+        displayed(record.title),
         record.abstract,
+        displayed(record.abstract),
         abstract_hash(record.abstract),
         record.abstract_is_cut,
         record.text_is_converted,
@@ -213,7 +228,8 @@ def _authors(authors: Sequence[Author]) -> str:
 
 def _author(author: Author) -> str:
     affiliations = json.dumps(author.affiliations) if author.affiliations else "[]"
-    return f'{{"name": {_quoted(author.name)}, "affiliations": {affiliations}}}'
+    name, shown = _quoted(author.name), _quoted(display(author.name))
+    return f'{{"name": {name}, "affiliations": {affiliations}, "display_name": {shown}}}'
 
 
 def _versions(record: PaperRecord | Record) -> str:

@@ -92,8 +92,9 @@ _MERGE = text(
     WITH incoming AS (
         SELECT row.*, CAST(row.authors AS jsonb) AS author_list, CAST(row.versions AS jsonb) AS version_list
         FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(
-            arxiv_id text, version int, title text, abstract text, abstract_hash text, abstract_is_cut bool,
-            text_is_converted bool, authors text, authors_omitted int, primary_category text, categories text[],
+            arxiv_id text, version int, title text, display_title text, abstract text, display_abstract text,
+            abstract_hash text, abstract_is_cut bool, text_is_converted bool, authors text, authors_omitted int,
+            primary_category text, categories text[],
             categories_are_partial bool, listed_in text[], comments text, journal_ref text, doi text, license text,
             submitted_at timestamptz, updated_at timestamptz, versions text, withdrawn bool, first_announced_on date,
             text_as_of date, datestamp date)
@@ -101,7 +102,10 @@ _MERGE = text(
         SELECT old.arxiv_id,
             CASE WHEN newer THEN coalesce(new.version, old.version) ELSE old.version END AS version,
             CASE WHEN newer_text THEN coalesce(new.title, old.title) ELSE coalesce(old.title, new.title) END AS title,
+            CASE WHEN CASE WHEN newer_text THEN new.title IS NOT NULL ELSE old.title IS NULL END
+                 THEN new.display_title ELSE old.display_title END AS display_title,
             CASE WHEN takes_abstract THEN new.abstract ELSE old.abstract END AS abstract,
+            CASE WHEN takes_abstract THEN new.display_abstract ELSE old.display_abstract END AS display_abstract,
             CASE WHEN takes_abstract THEN new.abstract_hash ELSE old.abstract_hash END AS abstract_hash,
             CASE WHEN takes_abstract THEN new.abstract_is_cut ELSE old.abstract_is_cut END AS abstract_is_cut,
             CASE WHEN newer_text THEN new.text_is_converted ELSE old.text_is_converted END AS text_is_converted,
@@ -162,7 +166,8 @@ _MERGE = text(
         ORDER BY old.arxiv_id
     )
     UPDATE papers AS paper SET
-        version = merged.version, title = merged.title, abstract = merged.abstract,
+        version = merged.version, title = merged.title, display_title = merged.display_title,
+        abstract = merged.abstract, display_abstract = merged.display_abstract,
         abstract_hash = merged.abstract_hash, abstract_is_cut = merged.abstract_is_cut,
         text_is_converted = merged.text_is_converted, authors = merged.authors,
         authors_omitted = merged.authors_omitted, primary_category = merged.primary_category,
@@ -173,12 +178,14 @@ _MERGE = text(
         text_as_of = merged.text_as_of, datestamp = merged.datestamp, changed_at = now()
     FROM merged
     WHERE paper.arxiv_id = merged.arxiv_id AND
-          (paper.version, paper.title, paper.abstract, paper.abstract_is_cut, paper.text_is_converted, paper.authors,
+          (paper.version, paper.title, paper.display_title, paper.abstract, paper.display_abstract,
+           paper.abstract_is_cut, paper.text_is_converted, paper.authors,
            paper.authors_omitted, paper.primary_category, paper.categories, paper.categories_are_partial, paper.listed_in,
            paper.comments, paper.journal_ref, paper.doi, paper.license, paper.submitted_at, paper.updated_at,
            paper.versions, paper.withdrawn, paper.first_announced_on, paper.text_as_of, paper.datestamp)
         IS DISTINCT FROM
-          (merged.version, merged.title, merged.abstract, merged.abstract_is_cut, merged.text_is_converted, merged.authors,
+          (merged.version, merged.title, merged.display_title, merged.abstract, merged.display_abstract,
+           merged.abstract_is_cut, merged.text_is_converted, merged.authors,
            merged.authors_omitted, merged.primary_category, merged.categories, merged.categories_are_partial,
            merged.listed_in, merged.comments, merged.journal_ref, merged.doi, merged.license, merged.submitted_at,
            merged.updated_at, merged.versions, merged.withdrawn, merged.first_announced_on, merged.text_as_of,

@@ -17,7 +17,19 @@ from app.summaries.choosing import (
     summarized,
 )
 from app.summaries.human import HumanText, get_text, put_text, release_text
-from app.summaries.requesting import Maker, adopt_orphans, ask, job_for, lacking, request, retry, retry_failed
+from app.summaries.requesting import (
+    Maker,
+    Rest,
+    adopt_orphans,
+    ask,
+    job_for,
+    lacking,
+    request,
+    rest,
+    retry,
+    retry_failed,
+    retry_failed_of,
+)
 from app.summaries.working import Provenance, Task, begin, fail, finish, hold, hold_still, put_off, waiting
 
 __all__ = [
@@ -27,6 +39,7 @@ __all__ = [
     "HumanText",
     "Maker",
     "Provenance",
+    "Rest",
     "SummaryFilter",
     "Task",
     "adopt_orphans",
@@ -53,8 +66,10 @@ __all__ = [
     "put_text",
     "release_text",
     "request",
+    "rest",
     "retry",
     "retry_failed",
+    "retry_failed_of",
     "summarized",
     "waiting",
 ]

@@ -1,11 +1,13 @@
 """Asking for summaries: each paper's are one job, made with one call."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db import among
 from app.jobs import JobKind, NewJob, Queue, enqueue
 from app.models import Paper, Summary, SummaryOrigin, SummaryStatus
 from app.summaries.choosing import is_stale
@@ -107,6 +109,31 @@ async def lacking(session: AsyncSession, arxiv_ids: Sequence[str], languages: Se
     return list(await session.scalars(_LACKING, parameters))
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Papers without a done summary of their present text: those for which nobody has asked yet, or it has failed; and those
+    whose summary is being made.
+    """
+
+    unrequested: list[str]
+    making: list[str]
+
+
+async def rest(session: AsyncSession, arxiv_ids: Sequence[str], language: str, maker: Maker) -> Rest:
+    """Which of these papers still have no summary in a language, in the order given."""
+    without = set(await lacking(session, arxiv_ids, [language], maker.origin))
+    waiting = select(Summary.arxiv_id).join(Paper, Paper.arxiv_id == Summary.arxiv_id)
+    waiting = waiting.where(
+        among(Summary.arxiv_id, list(without)),
+        Summary.language == language,
+        Summary.status.in_([SummaryStatus.PENDING, SummaryStatus.RUNNING]),
+        Summary.abstract_hash == Paper.abstract_hash,
+    )
+    making = set(await session.scalars(waiting))
+    lacks = [arxiv_id for arxiv_id in arxiv_ids if arxiv_id in without]
+    return Rest([one for one in lacks if one not in making], [one for one in lacks if one in making])
+
+
 def job_for(summary_ids: Sequence[int]) -> NewJob:
     """The job that makes these summaries of one paper."""
     return NewJob(JobKind.SUMMARIZE, {"summary_ids": list(summary_ids)}, priority=-1, queue=Queue.SUMMARIES)
@@ -155,6 +182,21 @@ async def retry_failed(session: AsyncSession) -> int:
     """Try every failed summary again whose paper has not moved on; returns how many."""
     query = select(Summary.id).join(Paper, Paper.arxiv_id == Summary.arxiv_id)
     failed = query.where(Summary.status == SummaryStatus.FAILED, Summary.abstract_hash == Paper.abstract_hash)
+    return await retry(session, list(await session.scalars(failed)))
+
+
+async def retry_failed_of(session: AsyncSession, arxiv_ids: Sequence[str], language: str, maker: Maker) -> int:
+    """Try this maker's failed summaries of the present texts of these papers again; returns how many."""
+    query = select(Summary.id).join(Paper, Paper.arxiv_id == Summary.arxiv_id)
+    failed = query.where(
+        among(Summary.arxiv_id, list(arxiv_ids)),
+        Summary.language == language,
+        Summary.status == SummaryStatus.FAILED,
+        Summary.abstract_hash == Paper.abstract_hash,
+        Summary.origin == maker.origin,
+        Summary.model == maker.model,
+        Summary.prompt_version == maker.prompt_version,
+    )
     return await retry(session, list(await session.scalars(failed)))
 
 

@@ -18,7 +18,7 @@ from tests.access.service import CHANNEL, FAR, a_key, bearer, counting, database
 from tests.api import Service, caller, execute, ok, problem
 
 OPEN = {"GET /healthz", "GET /readyz"}
-READING = {"POST /v1/channels/preview"}
+READING = {"POST /v1/channels/preview", "POST /v1/papers/batch"}
 """What is a question although it is posted; everything else that is not GET needs ``write``."""
 
 ADMIN = {

@@ -2,9 +2,10 @@
 
 from datetime import date, datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from app.api.schemas.common import PeriodRead
+from app.counting import GroupBy
 from app.freshness import AlertKind
 from app.models import ListingState
 
@@ -136,3 +137,50 @@ class StatsRead(BaseModel):
     period: PeriodRead
     totals: FiguresRead = Field(description="All categories together; a paper that is in several counts once")
     categories: dict[str, FiguresRead]
+
+
+class GroupRead(BaseModel):
+    """Papers, or done summaries, that have something in common."""
+
+    key: str = Field(
+        description="The category, the batch date, the state, or the model (the origin, where no model made it)"
+    )
+    papers: int
+    language: str | None = Field(description="Of the summaries; `null` by category and by day")
+    summaries: int | None = Field(description="By model: summaries that are done")
+    input_tokens: int | None = Field(description="By model: where they are known")
+    output_tokens: int | None
+    cost: float | None = Field(description="By model: US dollars, where a price is known")
+
+
+class GroupedStatsRead(BaseModel):
+    """The stored papers that were announced in a period, in groups."""
+
+    period: PeriodRead
+    group_by: GroupBy
+    groups: list[GroupRead]
+
+
+class StatsAnswer(RootModel[StatsRead | GroupedStatsRead]):
+    """Whether all is there; with `group_by`, what is there in groups."""
+
+
+class CategoryRead(BaseModel):
+    """A category that arXiv has or had, and how many of its papers are stored."""
+
+    id: str
+    name: str
+    archive: str
+    group: str
+    active: bool = Field(description="It takes new papers")
+    canonical: str = Field(description="The name it is known by here; another one's for aliases and former archives")
+    papers: int = Field(description="Stored papers that carry it, under any of its names")
+    primary_papers: int = Field(description="Those of which it is the first category")
+
+
+class CategoriesRead(BaseModel):
+    """The taxonomy, in the order of the ids."""
+
+    items: list[CategoryRead]
+    next_cursor: None = Field(description="All are on one page")
+    counted_at: datetime

@@ -1,17 +1,21 @@
 """Papers on the wire."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field
 
-from app.api.schemas.common import In
+from app.api.fields import Language
+from app.api.schemas.common import In, JobRead
+from app.api.schemas.paper_queries import FieldNames, Included
+from app.api.schemas.summaries import SummaryRead
 from app.arxiv import ids
-from app.arxiv.display import display
 from app.details import MAX_IDS
 from app.models import Announcement, Paper
 from app.papers import Source
+
+MAX_BATCH = 500
 
 
 class AuthorRead(BaseModel):
@@ -19,11 +23,7 @@ class AuthorRead(BaseModel):
 
     name: str
     affiliations: list[str]
-
-    @computed_field(description="The name in plain Unicode")
-    def display_name(self) -> str:
-        """Derived from the name."""
-        return display(self.name)
+    display_name: str = Field(description="The name in plain Unicode")
 
 
 class LinksRead(BaseModel):
@@ -66,7 +66,7 @@ class VersionRead(BaseModel):
     """One version of a paper; `null` where no source said it."""
 
     version: int
-    submitted_at: datetime | None = None
+    submitted_at: Annotated[datetime, AfterValidator(lambda at: at.astimezone(UTC))] | None = None
     size: str | None = Field(default=None, description="Of the source, as arXiv gives it, such as `13kb`")
     source_type: str | None = Field(default=None, description="arXiv's letters; `I` is a withdrawal")
 
@@ -100,28 +100,39 @@ class PaperRead(BaseModel):
     links: LinksRead
     stored_at: datetime
     changed_at: datetime
-
-    @computed_field(description="The title in plain Unicode, formulas left as TeX")
-    def display_title(self) -> str | None:
-        """Derived from the title."""
-        return self.title and display(self.title)
-
-    @computed_field(description="The abstract in plain Unicode, formulas left as TeX")
-    def display_abstract(self) -> str | None:
-        """Derived from the abstract."""
-        return self.abstract and display(self.abstract)
+    display_title: str | None = Field(description="The title in plain Unicode, formulas left as TeX")
+    display_abstract: str | None = Field(description="The abstract in plain Unicode, formulas left as TeX")
 
     @classmethod
     def fields_of(cls, paper: Paper) -> dict[str, Any]:
         """The fields that the row and the wire share, and the links."""
         links = LinksRead(abs=ids.abs_url(paper.arxiv_id), pdf=ids.pdf_url(paper.arxiv_id))
         shared = {name: getattr(paper, name) for name in PaperRead.model_fields if name != "links"}
+        if paper.display_title is None:
+            shared["display_title"] = paper.title
+        if paper.display_abstract is None:
+            shared["display_abstract"] = paper.abstract
         return shared | {"links": links}
 
     @classmethod
     def of(cls, paper: Paper) -> "PaperRead":
         """From the stored row."""
         return cls(**cls.fields_of(paper))
+
+
+def _only_the_id_is_sure(schema: dict[str, Any]) -> None:
+    """With `fields` the others may be left out."""
+    schema["required"] = ["arxiv_id"]
+
+
+class PaperListed(PaperRead):
+    """A paper in a list; with `fields` only some of its fields, with `include=summaries` its summaries."""
+
+    model_config = ConfigDict(json_schema_extra=_only_the_id_is_sure)
+
+    summaries: list[SummaryRead] | None = Field(
+        default=None, description="With `include=summaries`: the done ones that speak for the paper, by language"
+    )
 
 
 class PaperDetail(PaperRead):
@@ -137,6 +148,48 @@ class PaperDetail(PaperRead):
         return cls(
             **cls.fields_of(paper), announcements=[AnnouncementRead.of(row) for row in announcements], source=raw
         )
+
+
+class PapersBatch(In):
+    """Papers to read by their ids."""
+
+    ids: list[str] = Field(
+        min_length=1,
+        max_length=MAX_BATCH,
+        description="In any form. Versions are left out, because a paper is stored in its newest; a paper named twice is given "
+        "once, at its first place",
+        examples=[["2404.02342", "hep-th/9901001"]],
+    )
+    fields: FieldNames | None = None
+    include: Included | None = None
+    language: Language | None = Field(
+        default=None,
+        description="Of the summaries; without one, all that are included, and the service's first is requested",
+    )
+    request_summaries: bool = Field(
+        default=False, description="Have the summaries made that these papers lack in the language, by one job"
+    )
+
+
+class InvalidIdRead(BaseModel):
+    """What was given for an id, and why it is none."""
+
+    id: str
+    detail: str
+
+
+class PapersBatchRead(BaseModel):
+    """The papers that are stored, in the order asked for, and what became of the other ids."""
+
+    items: list[PaperListed]
+    unknown: list[str] = Field(description="Well-formed ids, as they were given, of papers that are not stored")
+    invalid: list[InvalidIdRead] = Field(description="What is no id in any form; the others are not lost for it")
+    pending: list[str] = Field(
+        description="With `request_summaries`: papers whose summary is being made, or is asked for with this request"
+    )
+    job: JobRead | None = Field(
+        description="With `request_summaries`: the job that asks for what nobody had asked for; also in `Location`"
+    )
 
 
 class PapersFetch(In):

@@ -1,0 +1,145 @@
+"""Routes for what is asked most: FastAPI documents them, and they go to their answer without its machinery.
+
+Solving the dependencies of twenty parameters takes longer than the query that they ask for. Here the address's query is read into
+its model once, and remembered for as long as it is asked for again; errors are the same as everywhere.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache, lru_cache
+from inspect import signature
+from typing import Any, Final, get_args, get_origin, get_type_hints
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.routing import Route
+
+MAX_PARAMETERS: Final = 300
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class LeanRoute(APIRoute):
+    """A route whose endpoint takes ``request``, ``tools``, parts of its path, and ``query``, a model; no dependencies.
+
+    ``query`` is declared ``Annotated[Model, Query()]``, so that each of its fields is documented as a parameter.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """What answers a request."""
+        return _handler(self.endpoint)
+
+
+def first(path: str, endpoint: Callable[..., Awaitable[Response]]) -> Route:
+    """A lean route once more, for the head of the table: FastAPI looks through dozens of routes, several times each."""
+    return Route(path, _handler(endpoint), include_in_schema=False)
+
+
+class _PlainId(Convertor[str]):
+    """An arXiv id as nearly all callers write it. Other forms, and what is no id, find the route further down."""
+
+    regex = r"\d{4}\.\d{4,5}(?:v\d+)?|[a-z-]+/\d{7}(?:v\d+)?"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+class _Plain(_PlainId):
+    """Letters and digits."""
+
+    regex = "[A-Za-z0-9_-]+"
+
+
+register_url_convertor("plain_id", _PlainId())
+register_url_convertor("plain", _Plain())
+
+
+@cache
+def _handler(endpoint: Callable[..., Awaitable[Response]]) -> Handler:
+    kinds = get_type_hints(endpoint, include_extras=True)
+    read = _reader(kinds.get("query"))
+    in_path = {
+        name: TypeAdapter(kinds[name]).validate_python
+        for name in signature(endpoint).parameters
+        if name not in ("request", "tools", "query")
+    }
+
+    async def handle(request: Request) -> Response:
+        scope = request.scope
+        values: dict[str, Any] = {}
+        for name, validate in in_path.items():
+            try:
+                values[name] = validate(scope["path_params"][name])
+            except ValidationError as error:
+                raise _as_fastapis(error, "path", name) from None
+        query = read(scope["query_string"])
+        if query is not None:
+            values["query"] = query
+        return await endpoint(request=request, tools=scope["app"].state.tools, **values)
+
+    return handle
+
+
+def _reader(annotation: Any) -> Callable[[bytes], BaseModel | None]:
+    if annotation is None:
+        return lambda _: None
+    model = get_args(annotation)[0]
+
+    @lru_cache(maxsize=1_024)
+    def read(query_string: bytes) -> BaseModel:
+        query: BaseModel = read_query(model, query_string)
+        return query
+
+    return read
+
+
+def read_query(model: type[BaseModel], query_string: bytes) -> Any:
+    """A query string as a model; ``RequestValidationError`` as FastAPI raises it.
+
+    A parameter that is not known, or is given twice where one is meant, is refused: it would be without effect.
+    """
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise _refused("query", "too_many", f"it has more than {MAX_PARAMETERS} parameters") from None
+    given: dict[str, Any] = {}
+    lists = _lists(model)
+    for name, value in pairs:
+        if name in lists:
+            given.setdefault(name, []).append(value)
+        elif name in given:
+            raise _refused(name, "repeated", "it is given twice, and only one can count")
+        else:
+            given[name] = value
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        refusal = _as_fastapis(error, "query")
+        for one in refusal.errors():
+            if one["type"] == "extra_forbidden":
+                one["msg"] = f"there is no parameter of this name; there are {', '.join(model.model_fields)}"
+        raise refusal from None
+
+
+def _as_fastapis(error: ValidationError, *place: str) -> RequestValidationError:
+    return RequestValidationError([one | {"loc": (*place, *one["loc"])} for one in error.errors(include_url=False)])
+
+
+def _refused(name: str, kind: str, message: str) -> RequestValidationError:
+    return RequestValidationError([{"type": kind, "loc": ("query", name), "msg": message}])
+
+
+@lru_cache(maxsize=64)
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    """The parameters of a model that may be repeated."""
+    return frozenset(name for name, field in model.model_fields.items() if _is_list(field.annotation))
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))

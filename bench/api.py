@@ -1,0 +1,195 @@
+"""Hot reads over HTTP beside their limit: a bare Starlette with asyncpg that passes on JSON which Postgres builds.
+
+    .venv/bin/python -m bench.api [papers] [rounds] [seconds]
+
+Limit and service are one process each, under the same uvicorn, on the same embedded Postgres with 200,000 invented papers of
+real size; they are asked in turn, several times, by wrk (from Debian; without it by a small client in this file, which costs
+more) over 16 connections. Prints requests per second (medians) and their ratio. Targets (DESIGN section 10): a list of 20
+papers at least 0.70 of the limit, the others 0.60.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.db import upgrade
+from app.papers import PaperFilter, PaperQuery
+from app.papers.reading import _one, _page
+from app.postgres import EmbeddedPostgres
+from tests.corpus import fill
+
+CONNECTIONS = 16
+LIST = "/v1/papers?category={category}"
+
+_HEAD = (
+    "SELECT digests.id, r.revision, r.created_at FROM digests JOIN digest_revisions AS r ON r.digest_id = digests.id"
+    " AND r.revision = digests.revision WHERE digests.id = $1"
+)
+_DIGEST = f"""
+    SELECT json_build_object('id', head.id, 'revision', head.revision, 'created_at', head.created_at,
+        'items', (SELECT json_agg(content ORDER BY position) FROM digest_items
+                  WHERE digest_id = head.id AND digest_items.revision = head.revision))::text FROM ({_HEAD}) AS head
+"""
+
+
+def limit() -> Starlette:
+    """The bare application: one statement by asyncpg, its text sent on."""
+    pool: Any = None
+    listing, one = _page(PaperQuery(PaperFilter(category="cs.CL")), False), _one()
+
+    async def papers(request: Request) -> Response:
+        rows = await pool.fetch(listing.sql, [request.query_params["category"]], 21)
+        return _json('{"items":[' + ",".join([row[0] for row in rows[:20]]) + "]}")
+
+    async def paper(request: Request) -> Response:
+        return _json(await pool.fetchval(one.sql, request.path_params["id"]))
+
+    async def digest(request: Request) -> Response:
+        if "if-none-match" in request.headers:
+            row = await pool.fetchrow(_HEAD, request.path_params["id"])
+            return Response(status_code=304, headers={"ETag": f'"{row[1]}"'})
+        return _json(await pool.fetchval(_DIGEST, request.path_params["id"]))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        nonlocal pool
+        pool = await asyncpg.create_pool(os.environ["ZHAIYAO_DATABASE_URL"], min_size=CONNECTIONS, max_size=CONNECTIONS)
+        yield
+        await pool.close()
+
+    routes = [Route("/v1/papers", papers), Route("/v1/papers/{id}", paper), Route("/v1/digests/{id}", digest)]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _json(text: str) -> Response:
+    return Response(text.encode(), media_type="application/json")
+
+
+@contextmanager
+def running(command: list[str], url: str, port: int) -> Iterator[str]:
+    """A server process that answers."""
+    environment = {**os.environ, "ZHAIYAO_DATABASE_URL": url, "ZHAIYAO_PORT": str(port), "ZHAIYAO_LOG_LEVEL": "warning"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        base = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(300):
+                try:
+                    httpx.get(f"{base}/v1/papers?category=cs.CL")
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.1)
+            yield base
+        finally:
+            process.terminate()
+
+
+def asked(address: str, seconds: float, headers: dict[str, str]) -> float:
+    """Requests answered per second."""
+    if (wrk := shutil.which("wrk")) is None:
+        return asyncio.run(_asked(address, seconds, headers))
+    given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", *given, address]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in told, told
+    match = re.search(r"Requests/sec:\s+([\d.]+)", told)
+    assert match is not None, told
+    return float(match[1])
+
+
+async def _asked(address: str, seconds: float, headers: dict[str, str]) -> float:
+    """The same without wrk: raw sockets, so that the client costs little."""
+    parts = httpx.URL(address)
+    lines = [f"GET {parts.raw_path.decode()} HTTP/1.1", f"Host: {parts.host}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    end = time.perf_counter() + seconds
+
+    async def caller() -> int:
+        reader, writer = await asyncio.open_connection(parts.host, parts.port, limit=2**20)
+        answered = 0
+        while time.perf_counter() < end:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            if length:
+                await reader.readexactly(int(length[1]))
+            answered += 1
+        writer.close()
+        return answered
+
+    return sum(await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))) / seconds
+
+
+def main(papers: int, rounds: int, seconds: float) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "pg", tests=True) as server:
+        url = server.url("postgres")
+        upgrade(url)
+        asyncio.run(fill(url, papers, abstract=1_200))
+        service = running([sys.executable, "-m", "app", "api"], url, 8641)
+        bare = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "bench.api:limit",
+            "--factory",
+            "--port",
+            "8642",
+            "--log-level",
+            "error",
+        ]
+        with service as ours, running([*bare, "--no-server-header", "--ws", "none"], url, 8642) as theirs:
+            measure(ours, theirs, rounds, seconds)
+
+
+def measure(ours: str, theirs: str, rounds: int, seconds: float) -> None:
+    """Ask limit and service in turn and print a line for each kind of question."""
+    listed = httpx.get(f"{ours}/v1/papers?limit=20").json()["items"]
+    categories = [paper["primary_category"] for paper in listed]
+    category = max(set(categories), key=categories.count)
+    body = {"paper_ids": [paper["arxiv_id"] for paper in listed], "title": "Twenty papers", "language": "en"}
+    digest = httpx.post(f"{ours}/v1/digests", json=body, timeout=60).json()
+    tag = httpx.get(f"{ours}/v1/digests/{digest['id']}").headers["etag"]
+    kinds: dict[str, tuple[str, dict[str, str], float]] = {
+        "list of 20 papers": (LIST.format(category=category), {}, 0.70),
+        "one paper": (f"/v1/papers/{listed[0]['arxiv_id']}", {}, 0.60),
+        "digest of 20 papers": (f"/v1/digests/{digest['id']}", {}, 0.60),
+        "digest, 304": (f"/v1/digests/{digest['id']}", {"If-None-Match": tag}, 0.60),
+    }
+    for name, (path, headers, target) in kinds.items():
+        sizes = [len(httpx.get(base + path, headers=headers).content) for base in (ours, theirs)]
+        rates: dict[str, list[float]] = {ours: [], theirs: []}
+        for _ in range(rounds):
+            for base in (theirs, ours):
+                rates[base].append(asked(base + path, seconds, headers))
+        service, limit_ = (statistics.median(rates[base]) for base in (ours, theirs))
+        ratios = [one / other for one, other in zip(rates[ours], rates[theirs], strict=True)]
+        print(
+            f"{name}: {service:.0f} requests/s of {limit_:.0f}, ratio {statistics.median(ratios):.2f}"
+            f" ({min(ratios):.2f} to {max(ratios):.2f}, target {target:.2f}); {sizes[0]:,} and {sizes[1]:,} bytes",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:4]
+    defaults = ("200000", "5", "3")
+    count, turns, length = [*given, *defaults[len(given) :]]
+    main(int(count), int(turns), float(length))

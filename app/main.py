@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from app import log, web
-from app.api import access, feeds, once, problems
+from app.api import contract, feeds, problems
 from app.api.deps import known_parameters
 from app.api.guards import Guards
 from app.api.routers import FIRST, ROUTERS
@@ -47,7 +47,7 @@ def create_app(tools: Tools | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
-        responses={"default": {"model": Problem, "description": "An error, as application/problem+json"}},
+        responses={500: {"model": Problem}},  # which brings its schema into the document
     )
     if tools is not None:
         app.state.tools = tools
@@ -72,10 +72,7 @@ def _document_problems(app: FastAPI) -> None:
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
-        schema = problems.document(make())
-        access.document(schema)
-        once.document(schema)
-        return schema
+        return contract.complete(make())
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 

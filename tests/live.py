@@ -39,7 +39,9 @@ def live(url: str, folder: Path, prepare: Prepare | None = None) -> Iterator[str
                 transport = httpx.ASGITransport(app, client=("127.0.0.1", 50000))
                 async with httpx.AsyncClient(transport=transport, base_url=address) as client:
                     await prepare(tools, client)
-            server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+            server = uvicorn.Server(
+                uvicorn.Config(app, log_config=None, lifespan="off", server_header=False, ws="none")
+            )
             servers.append(server)
             ready.set()
             await server.serve([listening])

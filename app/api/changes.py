@@ -4,17 +4,19 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from app.api.caching import cached_headers, etag_of, not_modified
 from app.api.change_bodies import bodies_of
+from app.api.contract import fails
 from app.api.deps import ToolsDep
+from app.api.fields import Instant
 from app.api.paging import Cursors, CursorsDep, link_next
-from app.api.schemas import ChangeRead, ChangesPage, Problem
+from app.api.schemas import ChangeRead, ChangesPage
 from app.api.schemas.changes import Include, StartAt
 from app.changes import BEGINNING, ChangePage, Place, Start, read_changes
 from app.db import Database
-from app.errors import InvalidInput
+from app.errors import CursorExpired, InvalidInput
 from app.models import ChangeKind
 
 router = APIRouter(prefix="/v1/changes", tags=["changes"])
@@ -53,7 +55,7 @@ def _start(
     response_model=ChangesPage,
     responses={
         304: {"description": "The same as the entity tag in `If-None-Match`", "content": {}},
-        410: {"model": Problem, "description": "`cursor_expired`: begin again, with an empty copy"},
+        **fails(CursorExpired),
     },
 )
 async def list_changes(
@@ -73,7 +75,7 @@ async def list_changes(
         StartAt | None, Query(description="Without a cursor: `beginning`, or `now` for what is still to come")
     ] = None,
     since: Annotated[
-        AwareDatetime | None,
+        Instant | None,
         Query(description="Without a cursor: from the first change that the log took up at this instant or later"),
     ] = None,
 ) -> Response:

@@ -10,6 +10,7 @@ from app import channels, digests, previews
 from app.api.access import needs
 from app.api.bodies import MERGE_PATCH
 from app.api.caching import not_modified
+from app.api.contract import fails
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.lean import LeanRoute
@@ -25,7 +26,7 @@ from app.api.schemas import (
     Page,
 )
 from app.digests import Head
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput, InvalidQuery, NotAcceptable, UnknownCategory
 from app.ingestion import Tools
 from app.models import Channel, Scope
 
@@ -55,7 +56,7 @@ async def list_channels(
     return Page[ChannelRead](items=[ChannelRead.of(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.post("", status_code=201, summary="Create a channel")
+@router.post("", status_code=201, summary="Create a channel", responses=fails(Conflict, InvalidQuery, UnknownCategory))
 async def create_channel(body: ChannelCreate, response: Response, session: SessionDep) -> ChannelRead:
     """Its categories are polled from now on. A slug that is taken is a 409; a query that cannot be read, a 400."""
     channel = await channels.create_channel(session, body.new())
@@ -68,7 +69,12 @@ def _tagged(response: Response, read: ChannelRead) -> ChannelRead:
     return read
 
 
-@router.post("/preview", summary="Say what a channel would have given, and cost", openapi_extra=needs(Scope.READ))
+@router.post(
+    "/preview",
+    summary="Say what a channel would have given, and cost",
+    openapi_extra=needs(Scope.READ),
+    responses=fails(InvalidQuery, UnknownCategory),
+)
 async def preview_channel(body: ChannelPreview, session: SessionDep, tools: ToolsDep) -> ChannelPreviewRead:
     """From the listings that were read; nothing is created or called."""
     return ChannelPreviewRead.of(await previews.preview(session, tools, body.rules(), body.language, body.days))
@@ -99,7 +105,12 @@ _PATCH = {
 }
 
 
-@router.patch("/{slug}", summary="Change a channel", openapi_extra=_PATCH)
+@router.patch(
+    "/{slug}",
+    summary="Change a channel",
+    openapi_extra=_PATCH,
+    responses=fails(Conflict, InvalidQuery, UnknownCategory),
+)
 async def change_channel(
     slug: str, body: ChannelUpdate, response: Response, session: SessionDep, expected: ExpectedMatchDep
 ) -> ChannelRead:
@@ -112,7 +123,7 @@ async def change_channel(
     return _tagged(response, ChannelRead.of(changed))
 
 
-@router.delete("/{slug}", status_code=204, summary="Delete a channel")
+@router.delete("/{slug}", status_code=204, summary="Delete a channel", responses=fails(Conflict))
 async def delete_channel(slug: str, session: SessionDep, expected: ExpectedMatchDep) -> None:
     """With its digests and what it knows to have shown. arXiv's own channels stay."""
     await channels.delete_channel(session, slug, _check(expected))
@@ -137,7 +148,12 @@ async def latest_rendered(
     return await serve(request, tools, query, await _latest_head(tools, slug, query), format)
 
 
-@lean.get("/{slug}/latest", summary="Get a channel's newest digest", response_class=Response, responses=EVERY_FORMAT)
+@lean.get(
+    "/{slug}/latest",
+    summary="Get a channel's newest digest",
+    response_class=Response,
+    responses=EVERY_FORMAT | fails(NotAcceptable),
+)
 async def latest(slug: str, request: Request, tools: ToolsDep, query: Annotated[LatestQuery, Query()]) -> Response:
     """The same, as JSON or in the format that `Accept` prefers."""
     format = accepted(request)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import digests
+from app.api.contract import fails
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.lean import LeanRoute
@@ -27,6 +28,16 @@ from app.api.schemas import (
 )
 from app.arxiv.calendar import batch_date
 from app.digests import Question, Wanted
+from app.errors import (
+    Conflict,
+    InvalidArxivId,
+    InvalidQuery,
+    ListingNotRead,
+    NotAcceptable,
+    NotFound,
+    UnknownCategory,
+    UnknownPapers,
+)
 from app.ingestion import Tools
 from app.models import DigestKind
 
@@ -40,7 +51,10 @@ lean = APIRouter(prefix="/v1/digests", tags=["digests"], route_class=LeanRoute)
     status_code=201,
     summary="Create a digest",
     response_model=DigestRead,
-    responses={200: {"model": DigestRead, "description": "It existed"}},
+    responses={
+        200: {"model": DigestRead, "description": "It existed"},
+        **fails(NotFound, ListingNotRead, UnknownPapers, InvalidArxivId, InvalidQuery, UnknownCategory),
+    },
 )
 async def create_digest(body: DigestCreate, session: SessionDep, tools: ToolsDep) -> Response:
     """Of a channel's day or period, over named papers, or over a query.
@@ -78,7 +92,7 @@ async def _wanted(body: DigestCreate, session: SessionDep, tools: Tools) -> Want
     return digests.adhoc_digest(body.paper_ids or [], language=language, title=body.title)
 
 
-@router.get("", summary="List digests, the last created first")
+@router.get("", summary="List digests, the last created first", responses=fails(NotFound))
 async def list_digests(
     request: Request,
     response: Response,
@@ -137,7 +151,12 @@ async def diff(
     return DigestDiffRead.of(await digests.compare(session, id, revision, against))
 
 
-@router.post("/{id}/refresh", summary="Bring a digest up to date", response_model=DigestRead)
+@router.post(
+    "/{id}/refresh",
+    summary="Bring a digest up to date",
+    response_model=DigestRead,
+    responses=fails(Conflict, ListingNotRead),
+)
 async def refresh(id: str, session: SessionDep, tools: ToolsDep) -> Response:
     """By the channel's present rules, with what there is now; a new revision is written if anything has changed."""
     wanted = await digests.wanted_again(session, id)
@@ -158,7 +177,12 @@ async def get_rendered(
     return await serve(request, tools, query, await digests.read_head(tools.database, id, query.revision), format)
 
 
-@lean.get("/{id}", summary="Get a digest", response_class=Response, responses=EVERY_FORMAT)
+@lean.get(
+    "/{id}",
+    summary="Get a digest",
+    response_class=Response,
+    responses=EVERY_FORMAT | fails(NotAcceptable),
+)
 async def get_digest(id: str, request: Request, tools: ToolsDep, query: Annotated[DigestQuery, Query()]) -> Response:
     """The newest revision, or the one asked for: as JSON, or in the format that `Accept` prefers."""
     head = await digests.read_head(tools.database, id, query.revision)

@@ -5,7 +5,7 @@ import unicodedata
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from app.config import check_language
 
@@ -36,6 +36,13 @@ def _only_a_day(value: Any) -> Any:
         raise ValueError(f"the calendar has no day {value}; write one like 2026-01-13") from None
 
 
+def _only_an_instant(value: Any) -> Any:
+    # Left alone, pydantic reads numbers as seconds since 1970, and a day as its midnight.
+    if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d", value, re.ASCII):
+        raise ValueError("write an instant like 2026-01-13T05:30:00Z")
+    return value
+
+
 Language = Annotated[
     str, AfterValidator(check_language), Field(max_length=20, description="BCP 47, such as `zh`, `en` or `zh-Hant`")
 ]
@@ -43,6 +50,7 @@ Line = Annotated[
     str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control_characters), AfterValidator(_visible)
 ]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_only_an_instant)]
 Query = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from app import harvests, runs
+from app.api.contract import fails
 from app.api.deps import SessionDep, ToolsDep
 from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import FetchRead, HarvestCreate, HarvestRead, JobRead, Page
 from app.door import Source
+from app.errors import Conflict, UnknownCategory
 from app.harvests import Wanted
 from app.jobs import enqueue_or_find, get_job
 from app.models import FetchOutcome
@@ -18,7 +20,9 @@ from app.tasks import harvest_job
 router = APIRouter(prefix="/v1", tags=["harvests"])
 
 
-@router.post("/harvests", status_code=202, summary="Harvest a set over OAI-PMH")
+@router.post(
+    "/harvests", status_code=202, summary="Harvest a set over OAI-PMH", responses=fails(Conflict, UnknownCategory)
+)
 async def create_harvest(body: HarvestCreate, response: Response, session: SessionDep, tools: ToolsDep) -> JobRead:
     """Enqueues a job that stores what was modified in a set, or gives the one that waits for the same days already.
 

@@ -2,8 +2,10 @@
 
 from fastapi import APIRouter
 
+from app.api.contract import fails
 from app.api.deps import ToolsDep
-from app.api.schemas import Health, Problem
+from app.api.schemas import Health
+from app.errors import DatabaseUnavailable, SchemaOutdated
 
 router = APIRouter(tags=["operation"])
 
@@ -14,7 +16,7 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", summary="Can it serve?", responses={503: {"model": Problem}})
+@router.get("/readyz", summary="Can it serve?", responses=fails(SchemaOutdated, DatabaseUnavailable))
 async def readyz(tools: ToolsDep) -> Health:
     """The database answers, and its schema is this release's."""
     await tools.database.check_schema()

@@ -5,11 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app import listings, runs
+from app.api.contract import fails
 from app.api.deps import SessionDep
 from app.api.fields import Day
 from app.api.paging import DAY_AND_TEXT, NUMBER, Cursor, CursorsDep, Limit, link_next
 from app.api.schemas import IngestionCreate, IngestionRead, JobRead, ListingRead, Page
 from app.arxiv import taxonomy
+from app.errors import UnknownCategory
 from app.jobs import enqueue_or_find, get_job
 from app.listings import ListingFilter
 from app.models import ListingState, RunState
@@ -47,7 +49,7 @@ async def list_listings(
     return Page[ListingRead](items=[ListingRead.of(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.post("/ingestions", status_code=202, summary="Read a listing now")
+@router.post("/ingestions", status_code=202, summary="Read a listing now", responses=fails(UnknownCategory))
 async def create_ingestion(body: IngestionCreate, response: Response, session: SessionDep) -> JobRead:
     """Enqueues a job that reads the category's listing from arXiv, or gives the one that is waiting already.
 

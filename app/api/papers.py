@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, TypeAdapter
 from app import details, papers, summaries
 from app.api.access import needs, require
 from app.api.caching import cached_headers, etag_of, etag_of_body, not_modified
+from app.api.contract import fails
 from app.api.deps import SessionDep, ToolsDep
 from app.api.lean import LeanRoute
 from app.api.paging import Text, cursors_of
@@ -78,7 +79,7 @@ def _next(request: Request, cursor: str) -> str:
     return f'<{address}?{"&".join([*kept, f"cursor={cursor}"])}>; rel="next"'
 
 
-@router.post("/fetch", status_code=202, summary="Fetch papers by id")
+@router.post("/fetch", status_code=202, summary="Fetch papers by id", responses=fails(InvalidArxivId))
 async def fetch_papers(body: PapersFetch, response: Response, session: SessionDep) -> JobRead:
     """Enqueues a job that fetches them through arXiv's search API, or gives the one that is waiting already.
 
@@ -102,8 +103,8 @@ async def read_batch(body: PapersBatch, request: Request, session: SessionDep, t
     """Up to 500, in the order asked for. An id that is unknown or none at all is told, and loses no other.
 
     With `request_summaries` one job asks for the summaries that the papers lack in the language (202, its address in
-    `Location`), which needs the scope `write`. Asked again while it waits, it is the same job; when every lacking summary is being made already, there is
-    nothing to do (200): `pending` names those papers.
+    `Location`), which needs the scope `write`. Asked again while it waits, it is the same job; when every lacking summary is
+    being made already, there is nothing to do (200): `pending` names those papers.
     """
     named: dict[str, str] = {}
     invalid: list[InvalidIdRead] = []

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from app import calls, digests, papers, summaries, summarizing
 from app.api.access import needs
 from app.api.caching import not_modified
+from app.api.contract import fails
 from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
@@ -25,6 +26,7 @@ from app.api.schemas import (
 )
 from app.arxiv import ids
 from app.calls import Spent
+from app.errors import NotFound
 from app.jobs import get_job
 from app.models import Paper, Scope, Summary, SummaryOrigin, SummaryStatus
 from app.summaries import HumanText, SummaryFilter
@@ -87,7 +89,11 @@ def _check(expected: Expected, paper: Paper) -> Callable[[Summary | None], None]
     return lambda row: expected.check(tag_of(SummaryRead.of(row, paper)) if row is not None else None)
 
 
-@router.put("/papers/{arxiv_id:path}/summaries/{language}", summary="Write a summary by hand")
+@router.put(
+    "/papers/{arxiv_id:path}/summaries/{language}",
+    summary="Write a summary by hand",
+    responses={201: {"model": SummaryRead, "description": "There was none"}},
+)
 async def write_summary(
     arxiv_id: str,
     language: Language,
@@ -148,7 +154,7 @@ async def get_summary(
     return SummaryRead.of(*await summaries.get_summary(session, id))
 
 
-@router.get("/backlog", summary="What is still to be summarised")
+@router.get("/backlog", summary="What is still to be summarised", responses=fails(NotFound))
 async def get_backlog(
     session: SessionDep,
     tools: ToolsDep,

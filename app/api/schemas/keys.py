@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from app.api.fields import Line
+from app.api.fields import Instant, Line
 from app.api.schemas.common import In
 from app.keys import NewKey
 from app.models import ApiKey, Scope
@@ -16,7 +16,7 @@ class KeyCreate(In):
 
     name: Line = Field(min_length=1, max_length=100, description="Who has it, or what for", examples=["nightly mirror"])
     scope: Scope = Field(default=Scope.READ, description="`write` includes `read`, and `admin` includes both")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Instant | None = Field(
         default=None, description="When it ends, within ten years; without it, when it is revoked"
     )
     rate_limit: str | None = Field(

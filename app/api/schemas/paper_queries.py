@@ -18,7 +18,10 @@ def _split(value: Any) -> Any:
     """Repeated values, each of which may hold several with commas between."""
     if isinstance(value, str):
         value = [value]
-    return [part.strip() for text in value for part in text.split(",")] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    # What is no text is left for the validation to refuse.
+    return [part for one in value for part in (map(str.strip, one.split(",")) if isinstance(one, str) else [one])]
 
 
 def _canonical_ids(values: list[str]) -> list[str]:

@@ -438,3 +438,12 @@ def test_the_model_can_tell_papers_apart() -> None:
         {"announce_type": ["new"]}, {"submitted_to": "2026-01-10"}, {"summary_status": "failed"}, {"withdrawn": True},
     ):  # fmt: skip
         assert 0 < len(ordered(known, asked)) < len(known), asked
+
+
+@pytest.mark.parametrize("language", ["zh", "fr", "de"])
+async def test_each_standing_alone_is_as_by_the_model(world: World, language: str) -> None:
+    """What was released, or failed for an earlier text, speaks for no paper."""
+    for standing in ("done", "pending", "running", "failed", "none"):
+        asked = {"summary_status": standing, "language": language}
+        found = [arxiv_id async for page in walk(world, asked, 200) for arxiv_id in page]
+        assert found == ordered(world.known, asked)

@@ -17,6 +17,8 @@ from sqlalchemy import text
 from app import idempotency
 from app.models import Scope
 from app.postgres import EmbeddedPostgres
+from app.rates import Rate
+from app.tasks import build_app
 from tests.access.service import CHANNEL, a_key, bearer, database, running
 from tests.api import Service, counts, execute, ok, problem, store
 from tests.feeds import Item
@@ -201,6 +203,22 @@ async def test_an_answer_is_kept_for_a_day(service: Service) -> None:
         assert left.all() == []
     new = {**body, "slug": "newer"}
     assert "idempotency-replayed" not in (await service.client.post("/v1/channels", json=new, headers=headers)).headers
+
+
+async def test_the_schedule_cleans_up(database_url: str, tmp_path: Path) -> None:
+    """What nobody asks for any more: old answers, and the windows of callers who have gone."""
+    async with running(database_url, tmp_path, rate_limit=Rate(100, 60)) as service:
+        for slug in ("kept", "dropped"):
+            body, headers = {**CHANNEL, "slug": slug}, {"idempotency-key": slug}
+            ok(await service.client.post("/v1/channels", json=body, headers=headers), 201)
+        old = "UPDATE idempotency_keys SET created_at = now() - interval '25 hours' WHERE key = 'dropped'"
+        await execute(service.tools, old)
+        await execute(service.tools, "UPDATE rate_windows SET ends_at = now() - interval '1 second'")
+        engine = build_app(service.tools, database_url)
+        async with engine.open_async():
+            await engine.tasks["clean_up"](timestamp=0)
+        assert query(database_url, "SELECT key FROM idempotency_keys") == ["kept"]
+        assert query(database_url, "SELECT subject FROM rate_windows") == []
 
 
 async def test_an_answer_that_is_too_large_to_keep(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from app.db import Database
 from app.errors import InvalidInput
 from app.models import PaperEntry, RunState
 from app.papers import PaperRecord, abstract_hash, names_listed, raw_hash
+from app.search import indexing
 
 BATCH = 500
 """Files in one transaction: a second's work, so that little is done again after a crash."""
@@ -223,4 +224,5 @@ async def _store_summaries(session: AsyncSession, records: Sequence[ArchiveRecor
         for record in records
     ]
     inserted = await session.scalars(_STORE_SUMMARIES, {"rows": json.dumps(rows)})
+    indexing.touch(session, [record.arxiv_id for record in records])
     return len(inserted.all())

@@ -1,6 +1,6 @@
 """The database: one engine, one way to commit, and the check that its schema is this release's."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     import alembic.config
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+LastWork = Callable[[AsyncSession, set[str]], Awaitable[None]]
+_LAST = "last"
+
+
+def at_the_end(session: AsyncSession, work: LastWork, about: Iterable[str]) -> None:
+    """Have ``work`` done as the last thing before the commit, once, with everything that was named for it.
+
+    For what follows from several changes of a transaction; whatever locks it takes are taken after all others.
+    """
+    session.info.setdefault(_LAST, {}).setdefault(work, set()).update(about)
 
 
 class Database:
@@ -39,6 +51,9 @@ class Database:
         """A session whose work is committed when the block ends well, and rolled back otherwise."""
         async with self._sessions() as session, session.begin():
             yield session
+            last: dict[LastWork, set[str]] = session.info.pop(_LAST, {})
+            for work, about in last.items():
+                await work(session, about)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -72,6 +87,19 @@ def among(column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnEl
 async def hold_moment(session: AsyncSession) -> None:
     """Have all that a transaction will read be of one moment; it must not have asked anything before."""
     await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+async def copy_binary(session: AsyncSession, table: str, columns: Sequence[str], parts: Sequence[bytes]) -> None:
+    """Copy rows, given with header and trailer in the binary form of COPY, into a table, as ``copy_rows`` does."""
+
+    async def source() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.copy_to_table(table, source=source(), columns=columns, format="binary")
 
 
 async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

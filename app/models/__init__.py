@@ -8,6 +8,7 @@ from app.models.base import Base
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
 from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest
 from app.models.papers import Announcement, Ingestion, Listing, Paper, PaperEntry
+from app.models.search import SEARCHED, SearchDocument, SearchTerm
 from app.models.states import (
     CallOutcome,
     DigestKind,
@@ -22,6 +23,7 @@ from app.models.states import (
 from app.models.summaries import Call, ModelState, Spending, Summary
 
 __all__ = [
+    "SEARCHED",
     "Announcement",
     "Base",
     "Call",
@@ -48,6 +50,8 @@ __all__ = [
     "Rest",
     "RunState",
     "Schedule",
+    "SearchDocument",
+    "SearchTerm",
     "Spending",
     "Summary",
     "SummaryOrigin",

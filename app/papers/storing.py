@@ -5,7 +5,8 @@ later source, but never a cut abstract over a whole one, nor a text whose TeX wa
 field that the newer source does not have stays. Categories are those of the newest source that names them all, so that a
 paper that was moved is found where it is now. A version that nobody calls withdrawn ends a withdrawal.
 
-Papers that are new are copied into the tables; those that are known are merged by one statement.
+Papers that are new are copied into the tables; those that are known are merged by one statement. Both are indexed in the same
+transaction (``app.search.indexing``).
 """
 
 import json
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import copy_rows
 from app.papers.records import COLUMNS, ENTRY_COLUMNS, PaperRecord, Rows, rows
+from app.search import indexing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +50,22 @@ async def upsert_rows(session: AsyncSession, prepared: Sequence[Rows]) -> Upsert
     if not prepared:
         return Upserted(frozenset(), frozenset())
     await session.execute(_LOCK)
-    known = set(await session.scalars(_KNOWN, {"arxiv_ids": [paper[0] for paper, _ in prepared]}))
+    known = set(await session.scalars(_KNOWN, {"arxiv_ids": [paper[0] for paper, *_ in prepared]}))
     fresh = [both for both in prepared if both[0][0] not in known]
     await _insert(session, fresh)
     changed = await _merge(session, [both for both in prepared if both[0][0] in known])
-    return Upserted(frozenset(paper[0] for paper, _ in fresh), changed)
+    unindexed = [paper[0] for paper, _, document in fresh if document is None]
+    indexing.touch(session, [*unindexed, *changed])
+    return Upserted(frozenset(paper[0] for paper, *_ in fresh), changed)
 
 
 async def _insert(session: AsyncSession, prepared: Sequence[Rows]) -> None:
     """Copy papers that are not stored; the lock on ``papers`` makes sure that they still are not."""
     if not prepared:
         return
-    await copy_rows(session, "papers", COLUMNS, [_first(paper) for paper, _ in prepared])
-    await copy_rows(session, "paper_entries", ENTRY_COLUMNS, [entry for _, entry in prepared])
+    await copy_rows(session, "papers", COLUMNS, [_first(paper) for paper, *_ in prepared])
+    await copy_rows(session, "paper_entries", ENTRY_COLUMNS, [entry for _, entry, _ in prepared])
+    await indexing.insert(session, [document for *_, document in prepared if document is not None])
 
 
 def _first(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -71,9 +76,9 @@ def _first(values: tuple[Any, ...]) -> tuple[Any, ...]:
 async def _merge(session: AsyncSession, prepared: Sequence[Rows]) -> frozenset[str]:
     if not prepared:
         return frozenset()
-    changed = await session.scalars(_MERGE, {"rows": _as_json(COLUMNS, [paper for paper, _ in prepared])})
+    changed = await session.scalars(_MERGE, {"rows": _as_json(COLUMNS, [paper for paper, *_ in prepared])})
     found = frozenset(changed)
-    await session.execute(_KEEP_RAW, {"rows": _as_json(ENTRY_COLUMNS, [entry for _, entry in prepared])})
+    await session.execute(_KEEP_RAW, {"rows": _as_json(ENTRY_COLUMNS, [entry for _, entry, _ in prepared])})
     return found
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFound
 from app.models import Paper, Summary, SummaryOrigin, SummaryStatus
+from app.search import indexing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ async def put_text(session: AsyncSession, paper: Paper, language: str, written: 
         .returning(Summary.id, text("xmax = 0"))
     )
     summary_id, created = (await session.execute(statement)).one()
+    indexing.touch(session, [paper.arxiv_id])
     summary = await session.scalars(
         select(Summary).where(Summary.id == summary_id).execution_options(populate_existing=True)
     )
@@ -57,6 +59,7 @@ async def release_text(session: AsyncSession, arxiv_id: str, language: str) -> N
     released = await session.scalars(_of(arxiv_id, language).values(released_at=func.now()).returning(Summary.id))
     if not released.all():
         raise NotFound(f"No human's text of {arxiv_id} in {language} is in force.")
+    indexing.touch(session, [arxiv_id])
 
 
 def _of(arxiv_id: str, language: str):  # type: ignore[no-untyped-def]

@@ -110,7 +110,8 @@ async def test_every_word_of_every_paper_finds_it(database: Database, prepared: 
     """Words, beginnings and pairs as they are printed, among them those of which the language has no other way."""
     chance = Random(1)
     beginnings = {f"{word[: chance.randint(2, 5)]}*" for word in corpus.WORDS if len(word) > 2}
-    for query in filter(None, map(parsed, {*corpus.WORDS, *beginnings})):
+    whole = {f"{word}*" for word in corpus.WORDS}
+    for query in [query for one in (*corpus.WORDS, *beginnings, *whole) if (query := parsed(one)) is not None]:
         async with database.transaction() as session:
             found = {paper.arxiv_id for paper, _ in await find_papers(session, query, limit=None)}
         assert found == {arxiv_id for arxiv_id, paper in prepared.items() if match(query, paper)}, str(query)

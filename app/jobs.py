@@ -30,6 +30,7 @@ class JobKind(StrEnum):
     FETCH = "fetch"
     SUMMARIZE = "summarize"
     COMPOSE = "compose"
+    INDEX = "index"
 
 
 class Queue(StrEnum):

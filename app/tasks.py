@@ -28,6 +28,7 @@ from app import (
     ingestion,
     jobs,
     listings,
+    search,
     summaries,
     summarizing,
 )
@@ -74,6 +75,7 @@ def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
     _register(app, tools, JobKind.FETCH, fetch)
     _register(app, tools, JobKind.SUMMARIZE, summarize)
     _register(app, tools, JobKind.COMPOSE, compose)
+    _register(app, tools, JobKind.INDEX, index)
     _schedule(app, tools)
     return app
 
@@ -222,6 +224,11 @@ async def compose(
     }
 
 
+async def index(tools: Tools, job_id: int | None = None) -> dict[str, Any]:
+    """Index the papers that searches do not find yet, and count words again if many papers have come."""
+    return {"indexed": await search.rebuild(tools.database)}
+
+
 def _schedule(app: procrastinate.App, tools: Tools) -> None:
     """Periodic work; the engine sees to it that each moment fires once in the whole cluster."""
 
@@ -251,7 +258,15 @@ async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[N
         *await due_polls(session, tools, now),
         *await due_harvests(session, tools, now),
         *await due_digests(session, tools, now),
+        *await due_indexing(session),
     ]
+
+
+async def due_indexing(session: AsyncSession) -> list[NewJob]:
+    """The job that indexes what is not, or was by an older release: papers are indexed when they are stored, so there is
+    seldom one.
+    """
+    return [] if await search.is_complete(session) else [NewJob(JobKind.INDEX, {}, lock="index", queueing_lock="index")]
 
 
 async def due_digests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:

@@ -5,11 +5,11 @@ import os
 import sys
 from typing import NoReturn
 
-from app.cli import arxiv, channels, content, imports, operation, services, summaries
+from app.cli import arxiv, channels, content, imports, operation, search, services, summaries
 from app.cli.common import InterruptionError, app, err
 from app.errors import ZhaiyaoError
 
-__all__ = ["app", "arxiv", "channels", "content", "imports", "main", "operation", "services", "summaries"]
+__all__ = ["app", "arxiv", "channels", "content", "imports", "main", "operation", "search", "services", "summaries"]
 
 
 def main() -> NoReturn:

@@ -121,6 +121,7 @@ async def import_archive(
             detail=f"{len(report.broken)} of {report.files} files were skipped: {broken}." if report.broken else None,
             counts=report.counts(),
         )
+        await indexing.tidy(session)
     return report
 
 

@@ -239,6 +239,8 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
             now = datetime.fromtimestamp(timestamp, UTC)
             for job in await due_jobs(session, tools, now):
                 await enqueue_once(session, job)
+        async with tools.database.transaction() as session:
+            await search.tidy(session)
 
     @app.periodic(cron="17 3 * * *")
     @app.task(name="clean_up", queueing_lock="clean_up", pass_context=False)

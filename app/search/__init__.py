@@ -5,7 +5,7 @@ what an index is asked with: its nodes are in ``syntax``, how words are compared
 """
 
 from app.search.finding import Translations, candidate, find_papers, find_translations
-from app.search.indexing import Extent, extent, is_complete, rebuild
+from app.search.indexing import Extent, extent, is_complete, rebuild, tidy
 from app.search.matching import Candidate, Match, Prepared, excluded, match, prepare
 from app.search.names import follows
 from app.search.ordering import Key, Sort
@@ -42,4 +42,5 @@ __all__ = [
     "prepare",
     "rebuild",
     "search",
+    "tidy",
 ]

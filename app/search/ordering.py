@@ -63,7 +63,7 @@ async def candidates(
     for behind in _lists(query, weights, order, after):
         last, size = after, _LEAST_NAMED
         while True:
-            rows = (await session.execute(behind(last).limit(size))).tuples()
+            rows = await session.execute(behind(last).limit(size))
             named = [(value.isoformat() if isinstance(value, date) else value, key) for value, key in rows]
             if named:
                 yield named

@@ -24,6 +24,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     tuple_,
     union_all,
 )
@@ -36,10 +37,10 @@ from app.search.asking import Condition, quoted, title_condition
 from app.search.syntax import Term
 from app.search.weighing import Lexeme, Weights
 
-MAX_SOME: Final = 200
+MAX_SOME: Final = 100
 """Papers that are ranked if none has everything."""
 
-BUDGET: Final = 40_000
+BUDGET: Final = 20_000
 """Postings that are looked at to find them."""
 
 MAX_LOOKED_UP: Final = 32
@@ -150,11 +151,10 @@ def _candidates(
         queries = [quoted(one.text, is_prefix=is_pair and len(one.text) == 1) for one in some]
         rows = func.unnest(literal(queries, ARRAY(Text)), literal([weights.of(one) for one in some], ARRAY(Integer)))
         term = rows.table_valued("query", "weight", name=f"term_{int(is_pair)}").render_derived()
-        found.append(
-            select(SearchDocument.order_key, term.c.weight).join_from(
-                term, SearchDocument, vector.bool_op("@@")(cast(term.c.query, TSQUERY))
-            )
-        )
+        # One lookup for each word, and never a scan with all of them: that is what OFFSET 0 makes Postgres do.
+        has = vector.bool_op("@@")(cast(term.c.query, TSQUERY))
+        document = select(SearchDocument.order_key).where(has).offset(0).lateral(f"document_{int(is_pair)}")
+        found.append(select(document.c.order_key, term.c.weight).join_from(term, document, true()))
     hits = union_all(*found).subquery("hit")
     query = select(hits.c.order_key)
     if conditions:

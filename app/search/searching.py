@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.models import Paper, SearchDocument
 from app.search import correcting, indexing, ranking, snippets
 from app.search.asking import condition
-from app.search.finding import look_at, plan_anew
+from app.search.finding import look_at, plan_by_index
 from app.search.lexemes import lexeme
-from app.search.matching import Candidate, Match, match
+from app.search.matching import Candidate, Match, Prepared, match, prepare
 from app.search.ordering import Key, Order, Sort, candidates
 from app.search.parsing import parse
 from app.search.ranking import Place
@@ -105,7 +105,7 @@ async def search(
     """
     asked = _Asked(session, Order(sort, descending, conditions), limit, highlight)
     query = parse(after.query) if after is not None and after.query is not None else read(text)
-    await plan_anew(session)
+    await plan_by_index(session)
     weights = await _weights(session, query, after)
     if after is not None:
         matched = Matched(after.matched)
@@ -136,7 +136,7 @@ async def best(
     """
     asked = _Asked(session, Order("relevance", True, conditions), limit, False)
     query = read(text)
-    await plan_anew(session)
+    await plan_by_index(session)
     weights = await _weights(session, query, None)
     hits = [] if isinstance(query, Prose) else await _all(asked, query, weights, None)
     found = [hit.arxiv_id for hit, _ in hits[:limit]]
@@ -192,8 +192,9 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
     marks = snippets.sought(terms_of(query), apart=False) if asked.highlight else None
 
     def look(paper: Paper, seen: Candidate) -> tuple[Paper, Hit] | None:
-        answer = match(query, seen)
-        return None if answer is None else (paper, _hit(seen, answer, marks))
+        prepared = prepare(seen)
+        answer = match(query, prepared)
+        return None if answer is None else (paper, _hit(prepared, answer, marks))
 
     found: _Found = []
     async for named in candidates(asked.session, query, weights, asked.order, after):
@@ -227,8 +228,9 @@ async def _some(asked: _Asked, query: Query | Prose, weights: Weights, after: Ke
     marks = _sought_apart(query) if asked.highlight else None
 
     def look(paper: Paper, seen: Candidate) -> tuple[str, Hit] | None:
-        answer = match(required, seen) if required is not None else Match((), (), 0.0)
-        return None if answer is None else (paper.order_key, _hit(seen, answer, marks))
+        prepared = prepare(seen)
+        answer = match(required, prepared) if required is not None else Match((), (), 0.0)
+        return None if answer is None else (paper.order_key, _hit(prepared, answer, marks))
 
     found: _Found = []
     shown = after.shown if after else 0
@@ -261,14 +263,18 @@ def _sought_apart(query: Query | Prose) -> list[snippets.Sought]:
     return snippets.sought(terms_of(query), apart=True)
 
 
-def _hit(seen: Candidate, answer: Match, marks: Sequence[snippets.Sought] | None) -> Hit:
+def _hit(paper: Prepared, answer: Match, marks: Sequence[snippets.Sought] | None) -> Hit:
+    seen, words = paper.candidate, (*answer.words, *answer.authors)
     if marks is None:
-        return Hit(seen.arxiv_id, 0.0, (*answer.words, *answer.authors))
-    title, _ = snippets.marked(seen.title or "", marks)
-    found = [snippets.passage(seen.abstract or "", marks)]
-    found += [html for html, has_marks in (snippets.marked(one, marks) for one in seen.translated_titles) if has_marks]
-    found += [snippets.passage(one, marks) for one in seen.translated_abstracts]
-    return Hit(seen.arxiv_id, 0.0, (*answer.words, *answer.authors), title, tuple(dict.fromkeys(filter(None, found))))
+        return Hit(seen.arxiv_id, 0.0, words)
+    titles = [snippets.marked(line, marks) for line in paper.titles]
+    own = titles[0][0] if seen.title else None
+    found = [snippets.passage(line, marks) for line in paper.abstracts]
+    if not seen.abstract:
+        found = [None, *found]
+    translated = [html for html, has_marks in titles[bool(seen.title) :] if has_marks]
+    passages = dict.fromkeys(filter(None, (found[0] if found else None, *translated, *found[1:])))
+    return Hit(seen.arxiv_id, 0.0, words, own, tuple(passages))
 
 
 def _as_printed(near: Query, query: Query, hits: Sequence[Hit]) -> str:

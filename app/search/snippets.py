@@ -11,6 +11,7 @@ from typing import Final
 
 from app.search import stemming
 from app.search.lexemes import lexeme
+from app.search.matching import Line
 from app.search.syntax import Term, Word
 
 LENGTH: Final = 240
@@ -61,16 +62,16 @@ class _Text:
     words: list[str]
 
 
-def marked(text: str, wanted: Sequence[Sought]) -> tuple[str, bool]:
+def marked(line: Line, wanted: Sequence[Sought]) -> tuple[str, bool]:
     """A whole text with the words marked, and whether there are any."""
-    read = _read(text)
+    read = _read(line)
     marks = _marks(read, wanted)
     return _html(read.shown, marks, 0, len(read.shown)), bool(marks)
 
 
-def passage(text: str, wanted: Sequence[Sought]) -> str | None:
+def passage(line: Line, wanted: Sequence[Sought]) -> str | None:
     """The passage of a text that has most of what is wanted, with it marked; None if there is nothing of it."""
-    read = _read(text)
+    read = _read(line)
     marks = _marks(read, wanted)
     if not marks:
         return None
@@ -85,11 +86,9 @@ def passage(text: str, wanted: Sequence[Sought]) -> str | None:
     return "… " * (first > 0) + _html(shown, inside, first, last).strip() + " …" * (last < len(shown))
 
 
-def _read(text: str) -> _Text:
-    shown = stemming.clean(text)
-    words = stemming.split_line(stemming.fold_clean(shown)).split()
-    spans = stemming.printed_spans(shown)
-    return _Text(shown, spans, words) if len(spans) == len(words) else _Text(shown, [], [])
+def _read(line: Line) -> _Text:
+    words, spans = line.split.split(), stemming.printed_spans(line.shown)
+    return _Text(line.shown, spans, words) if len(spans) == len(words) else _Text(line.shown, [], [])
 
 
 def _marks(read: _Text, wanted: Sequence[Sought]) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ _LATIN = (
     "model models modelling language languages large pre-training pretraining pre training trained transformer attention of "
     "the a study studies happy happily dying die generalise generalisation general generate BERT BERTs LLM LLMs GPT-4 GPT4 "
     "Zipf's Erd\\H{o}s Erdős Schr\\\"odinger Schrödinger $\\mathcal{N}=4$ $\\beta$-decay β-decay SE(3)-equivariant C++ e-mail "
-    "hoping p-re re-s models-s l-l rock'n'roll x 2024 3D state-of-the-art sensibility sensible skies sky running ran cats' ﬁne ＢＥＲＴ "
+    "hoping p-re re-s models-s l-l rock'n'roll x 2024 3D state-of-the-art sensibility sensible skies sky ran cats' ﬁne ＢＥＲＴ "
     "İstanbul straße Łódź co\u00adoperate naïve \\emph{deep} {B}ayesian $x_i^{2}$ a-b-c ' - -- '' \" : * ( ) OR AND"
 )
 _UNSPACED = "模型 语言模型 大语言模型 模 语言 。 用GPT-4做实验 的 日本語の文 한국어 ไทย 中English中 𠀀𠀁 ab模ab"
@@ -104,6 +104,8 @@ async def database_of(postgres: EmbeddedPostgres, name: str) -> AsyncIterator[Da
     """A database of the template, gone afterwards."""
     _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     database = Database(postgres.url(name), pool_size=5)
-    yield database
-    await database.close()
-    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield database
+    finally:
+        await database.close()
+        _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")

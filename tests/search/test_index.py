@@ -95,7 +95,7 @@ def parsed(text: str) -> Query | None:
         return None
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_query.map(parsed).filter(lambda query: query is not None))
 async def test_the_index_finds_what_the_matching_finds(
     database: Database, prepared: dict[str, Prepared], query: Query

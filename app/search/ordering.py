@@ -14,13 +14,19 @@ from app.search import ranking
 from app.search.asking import condition, needs_paper
 from app.search.ranking import Place
 from app.search.syntax import In, Query
-from app.search.weighing import Weights, terms_of
+from app.search.weighing import Weights, at_most, terms_of
 
 Sort: TypeAlias = Literal["relevance", "id", "announced", "submitted"]
 """The orders of a search: by relevance the best first, by the others the newest first, or the oldest."""
 
 _LEAST_NAMED, _MOST_NAMED = 200, 4_000
 """Candidates that are named at once: the first time, and after several times in which too few of them matched."""
+
+
+FEW: Final = 10_000
+"""Papers that are all found and sorted. Where more may be, Postgres may go through the papers in order until it has enough, for
+which it takes rare phrases of common words to be less rare than they are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,11 @@ async def candidates(
 def _lists(query: Query, weights: Weights, order: Order, after: Key | None) -> list[_List]:
     """The lists that, one behind the other, are the order; each is asked for what is behind a key."""
     holds, with_paper = condition(query), needs_paper(query) or bool(order.conditions)
+    # What is no column cannot be read in order from an index, so that Postgres finds them all and sorts them.
+    is_few = at_most(query, weights) <= FEW
+    key: ColumnElement[str] = SearchDocument.order_key.concat("") if is_few else SearchDocument.order_key.expression
     if order.sort != "relevance":
-        return [partial(_by_time, holds, with_paper, order)]
+        return [partial(_by_time, holds, with_paper, order, key)]
     weighted = sorted(
         (
             (term, weight)
@@ -90,7 +99,7 @@ def _lists(query: Query, weights: Weights, order: Order, after: Key | None) -> l
         place = Place(int(last.value or 0), last.order_key) if last is not None else None
         if place is not None and place.score and not in_title:
             place = None
-        found = ranking.with_all(holds, weighted, with_paper=with_paper, in_title=in_title, after=place)
+        found = ranking.with_all(holds, weighted, with_paper=with_paper, in_title=in_title, after=place, key=key)
         return found.where(*order.conditions)
 
     # A page that ends among the papers without a word in the title goes on there.
@@ -101,9 +110,11 @@ def _lists(query: Query, weights: Weights, order: Order, after: Key | None) -> l
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def _by_time(holds: ColumnElement[bool], with_paper: bool, order: Order, last: Key | None) -> Select[Any, str]:
+def _by_time(
+    holds: ColumnElement[bool], with_paper: bool, order: Order, key: ColumnElement[str], last: Key | None
+) -> Select[Any, str]:
     """By id, or by a day; a paper whose day nobody knows stands with the first of all."""
-    columns: list[Any] = [SearchDocument.order_key]
+    columns: list[Any] = [key]
     bounds: list[Any] = [last.order_key] if last is not None else []
     value: ColumnElement[Any] = literal(None)
     if order.sort == "announced":

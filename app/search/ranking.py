@@ -65,11 +65,13 @@ def with_all(
     with_paper: bool,
     in_title: bool,
     after: Place | None,
+    key: ColumnElement[str],
 ) -> Select[Any, str]:
     """Score and key of the papers for which a condition holds, the best first, behind ``after``.
 
     Two lists, one behind the other: those with a word ``in_title``, and, cheap to find however common the words are, those
-    without, whose score is 0. ``with_paper``: the condition asks about ``Paper``, too.
+    without, whose score is 0. ``with_paper``: the condition asks about ``Paper``, too. ``key``
+    is what orders papers of the same score.
     """
     titles = [(title_condition(term), weight) for term, weight in weighted]
     score: ColumnElement[int] = literal(0)
@@ -88,7 +90,7 @@ def with_all(
     elif after is not None:
         query = query.where(SearchDocument.order_key < after.order_key)
     order = [score.desc()] if in_title else []
-    return query.order_by(*order, SearchDocument.order_key.desc())
+    return query.order_by(*order, key.desc())
 
 
 _RESCORE: Final = text(

@@ -69,6 +69,20 @@ def _words(term: Term) -> tuple[str, ...]:
     return (term.text,) if isinstance(term, Word) else term.words
 
 
+def at_most(query: Query, weights: Weights) -> int:
+    """How many papers, about and at most, the index names for a query: the first guess of a plan."""
+    match query:
+        case Word() | Phrase() if query.where is not In.AUTHOR and not (isinstance(query, Word) and query.is_prefix):
+            spellings = {stemming.parts(_words(query), is_joined=is_joined) for is_joined in (False, True)}
+            return sum(min(weights.papers.get(one.text, 0) for one in lexemes_of(words)) for words in spellings)
+        case And():
+            return min(at_most(part, weights) for part in query.parts)
+        case Or():
+            return sum(at_most(part, weights) for part in query.parts)
+        case _:
+            return weights.total
+
+
 def lexemes_of(words: Sequence[str]) -> list[Lexeme]:
     """What stands for words in the index, each once: compounds in parts and in one, other scripts in pairs."""
     found: dict[Lexeme, None] = {}

@@ -358,7 +358,7 @@ _FILL = """
            'common w' || n % 7 || ' r' || n % 5000 || ' u' || n, '' FROM generate_series(1, :rows) AS n;
     INSERT INTO search_documents (order_key, words, title_words, bigrams, title_bigrams, author_words, made_by)
     SELECT lpad(n::text, 8, '0'), array_to_tsvector(ARRAY['common', 'w' || n % 7, 'r' || n % 5000, 'u' || n]),
-           array_to_tsvector(ARRAY['r' || n % 5000]), 
+           array_to_tsvector(ARRAY['r' || n % 5000]),
            array_to_tsvector(ARRAY['模型', '型语', '语' || chr(20000 + n % 900), chr(20000 + n % 900)]), '',
            array_to_tsvector(ARRAY['name' || n % 3000]), 1
     FROM generate_series(1, :rows) AS n

@@ -89,17 +89,16 @@ async def hold_moment(session: AsyncSession) -> None:
     await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
 
 
-async def copy_binary(session: AsyncSession, table: str, columns: Sequence[str], parts: Sequence[bytes]) -> None:
-    """Copy rows, given with header and trailer in the binary form of COPY, into a table, as ``copy_rows`` does."""
+async def copy_binary(session: AsyncSession, table: str, columns: Sequence[str], rows: bytes) -> None:
+    """Copy rows, with header and trailer in the binary form of COPY, into a table, as ``copy_rows`` does."""
 
-    async def source() -> AsyncIterator[bytes]:
-        for part in parts:
-            yield part
+    async def whole() -> AsyncIterator[bytes]:
+        yield rows
 
     connection = await session.connection()
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
-    await driver.copy_to_table(table, source=source(), columns=columns, format="binary")
+    await driver.copy_to_table(table, source=whole(), columns=columns, format="binary")
 
 
 async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -26,7 +26,8 @@ from app.cli.common import collect_seldom
 from app.db import Database, upgrade
 from app.papers.records import COLUMNS, ENTRY_COLUMNS
 from app.postgres import EmbeddedPostgres
-from bench.copying import copy, read_back
+from app.search import lexemes
+from bench.copying import DOCUMENTS, copy, make_limit_tables, read_back
 from tests.feeds import TUESDAY, Item, rss
 
 ITEMS = 2000
@@ -34,6 +35,7 @@ WORDS = "we propose a method that reads every listing twice and says what it fou
 TABLES = {
     "papers": COLUMNS,
     "paper_entries": ENTRY_COLUMNS,
+    DOCUMENTS: lexemes.COLUMNS,
     "announcements": ("arxiv_id", "version", "category", "announced_on", "announce_type"),
 }
 
@@ -93,15 +95,6 @@ async def limit(connection: asyncpg.Connection, body: bytes, arxiv_ids: list[str
         seconds.append(time.perf_counter() - begin)
 
 
-async def make_limit_tables(connection: asyncpg.Connection) -> None:
-    """Tables with the same columns and indexes: with foreign keys, which LIKE leaves out, and without."""
-    for prefix in ("limit", "bare"):
-        for table in TABLES:
-            await connection.execute(f"CREATE TABLE {prefix}_{table} (LIKE {table} INCLUDING ALL)")
-    for table in ("paper_entries", "announcements"):
-        await connection.execute(f"ALTER TABLE limit_{table} ADD FOREIGN KEY (arxiv_id) REFERENCES limit_papers")
-
-
 async def main(rounds: int) -> None:
     """Measure in turns, in a process like the service's, and print the medians and their ratio."""
     collect_seldom()
@@ -110,7 +103,7 @@ async def main(rounds: int) -> None:
         url = server.url()
         upgrade(url)
         connection = await asyncpg.connect(url)
-        await make_limit_tables(connection)
+        await make_limit_tables(connection, list(TABLES))
         database = Database(url)
         for round_ in range(rounds + 1):
             day = TUESDAY + timedelta(weeks=round_)

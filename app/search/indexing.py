@@ -56,8 +56,8 @@ def touch(session: AsyncSession, arxiv_ids: Iterable[str]) -> None:
 async def insert(session: AsyncSession, documents: Sequence[bytes]) -> None:
     """Store the documents of papers that this transaction has created."""
     if documents:
-        parts = [lexemes.HEADER, *documents, lexemes.TRAILER]
-        await copy_binary(session, "search_documents", lexemes.COLUMNS, parts)
+        rows = b"".join((lexemes.HEADER, *documents, lexemes.TRAILER))
+        await copy_binary(session, "search_documents", lexemes.COLUMNS, rows)
 
 
 async def write(session: AsyncSession, arxiv_ids: Iterable[str]) -> None:

@@ -12,7 +12,6 @@ among its lexemes: it must be looked at whatever is wanted.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -56,28 +55,31 @@ _END: Final = _LENGTH(2) + _COUNT(MADE_BY)
 class _Reader:
     """What has been read of a paper: where each word stands, and the pairs of characters."""
 
-    words: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    words: defaultdict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
     pairs: set[str] = field(default_factory=set)
     place: int = 0
 
     def read(self, text: str, weight: int) -> None:
         """Read a text; between two texts lies a place, so that no phrase reaches from one into the other."""
-        words, place, before = self.words, self.place + 1, ""
+        words, known, place, before = self.words, _known, self.place + 1, ""
         for word in stemming.compounds(stemming.fold(text)):
             place += 1
-            if word >= _FIRST_UNSPACED and stemming.is_unspaced(word):
-                if before:
-                    self.pairs.add(before + word)
-                before = word
-                continue
+            entry = known.get(word)
+            if entry is None:
+                if word >= _FIRST_UNSPACED and stemming.is_unspaced(word):
+                    if before:
+                        self.pairs.add(before + word)
+                    before = word
+                    continue
+                if not word.isalnum():
+                    place = self._read_compound(word.replace("'", "-").split("-"), place, weight)
+                else:
+                    words[_remember(word)].append(weight | min(place, MAX_PLACE))
+            else:
+                words[entry].append(weight | place if place <= MAX_PLACE else weight | MAX_PLACE)
             if before:
                 self.pairs.add(before)
                 before = ""
-            if "-" in word or "'" in word:
-                place = self._read_compound(word.replace("'", "-").split("-"), place, weight)
-            else:
-                one = _lexeme(word) if len(word) <= _REMEMBERED else word[:MAX_LETTERS]
-                words[one].append(weight | place if place <= MAX_PLACE else weight | MAX_PLACE)
         if before:
             self.pairs.add(before)
         self.place = place
@@ -85,22 +87,34 @@ class _Reader:
     def _read_compound(self, parts: list[str], place: int, weight: int) -> int:
         """Read a compound whose first part has this place; the place of its last part."""
         last = place + len(parts) - 1
-        found = {lexeme("".join(parts)): {place, last}}
-        for number, part in enumerate(map(lexeme, parts), start=place):
+        found = {_remember("".join(parts)): {place, last}}
+        for number, part in enumerate(map(_remember, parts), start=place):
             found.setdefault(part, set()).add(number)
         for one, places in found.items():
-            self.words[one] += [weight | min(number, MAX_PLACE) for number in sorted(places)]
+            self.words[one] += sorted({weight | min(number, MAX_PLACE) for number in places})
         return last
 
 
 def lexeme(word: str) -> str:
     """What a folded word without a hyphen is in the index."""
-    return _lexeme(word) if len(word) <= _REMEMBERED else word[:MAX_LETTERS]
+    return stemming.stem(word)[:MAX_LETTERS]
 
 
-# Longer words are their own stems. They are not remembered, because outside text must not fill the memory.
+# What the commonest words are in the index, in bytes. Long words, each of another paper, are not remembered.
 _REMEMBERED: Final = 60
-_lexeme: Final = lru_cache(maxsize=50_000)(stemming.stem)
+_MOST_REMEMBERED: Final = 50_000
+_known: Final[dict[str, bytes]] = {}
+
+
+def _remember(word: str) -> bytes:
+    found = _known.get(word)
+    if found is None:
+        found = lexeme(word).encode()
+        if len(word) <= _REMEMBERED:
+            if len(_known) >= _MOST_REMEMBERED:
+                _known.clear()
+            _known[word] = found
+    return found
 
 
 def document(arxiv_id: str, titles: Iterable[str], abstracts: Iterable[str], authors: Iterable[str]) -> bytes:
@@ -115,9 +129,9 @@ def document(arxiv_id: str, titles: Iterable[str], abstracts: Iterable[str], aut
     vectors = (
         _placed(reader),
         _vector(title_words),
-        _vector(reader.pairs),
-        _vector(title_pairs),
-        _vector(author_lexemes(authors)),
+        _vector({pair.encode() for pair in reader.pairs}),
+        _vector({pair.encode() for pair in title_pairs}),
+        _vector({part.encode() for part in author_lexemes(authors)}),
     )
     return b"".join((_BEGIN, _LENGTH(len(key)), key, *vectors, _END))
 
@@ -135,28 +149,30 @@ def author_lexemes(authors: Iterable[str]) -> set[str]:
 
 def _placed(reader: _Reader) -> bytes:
     """The words with their places."""
-    if reader.place > MAX_PLACE or any(len(places) > MAX_PLACES for places in reader.words.values()):
-        return _whole(_fitting({BEYOND: [], **reader.words}))
-    return _whole([_entry(word, places) for word, places in sorted(reader.words.items())])
+    if reader.place > MAX_PLACE or max(map(len, reader.words.values()), default=0) > MAX_PLACES:
+        return _whole(_fitting({BEYOND.encode(): [], **reader.words}))
+    one, packs = _PLACES[1], _PLACES
+    return _whole(
+        [
+            word + (one(1, places[0]) if len(places) == 1 else packs[len(places)](len(places), *places))
+            for word, places in sorted(reader.words.items())
+        ]
+    )
 
 
-def _entry(word: str, places: list[int]) -> bytes:
-    count = len(places)
-    return word.encode() + _PLACES[count](count, *places)
-
-
-def _fitting(words: Mapping[str, list[int]]) -> list[bytes]:
+def _fitting(words: Mapping[bytes, list[int]]) -> list[bytes]:
     """As many words and places as Postgres takes, each place once and in order."""
     fitting = []
     for word, places in sorted(words.items()):
         once = {weighted & _PLACE: weighted for weighted in places}
-        fitting.append(_entry(word, [once[place] for place in sorted(once)[:MAX_PLACES]]))
+        kept = [once[place] for place in sorted(once)[:MAX_PLACES]]
+        fitting.append(word + _PLACES[len(kept)](len(kept), *kept))
     return fitting
 
 
-def _vector(lexemes: set[str]) -> bytes:
+def _vector(lexemes: set[bytes]) -> bytes:
     """Lexemes without places."""
-    return _whole([one.encode() + _NOWHERE for one in sorted(lexemes)])
+    return _whole([one + _NOWHERE for one in sorted(lexemes)])
 
 
 def _whole(entries: list[bytes]) -> bytes:

@@ -15,6 +15,7 @@ With ``--rows`` so many invented papers in English are stored, and the plans and
 
 import argparse
 import asyncio
+import os
 import re
 import statistics
 import sys
@@ -185,6 +186,7 @@ async def main(papers: int, queries: int) -> None:
             for name, outcome in (await measure(database, asked, methods)).items():
                 print(f"{kind} | {name} | {outcome}", flush=True)
         await database.close()
+    print(f"the machine: {os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}", file=sys.stderr)
 
 
 async def fill(database: Database, texts: Sequence[Text], invented: int, *, with_chinese: bool = True) -> None:

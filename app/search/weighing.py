@@ -21,6 +21,9 @@ from app.search.syntax import And, In, Or, Phrase, Query, Term, Word
 MAX_COUNTED: Final = 64
 """Words without a count for which the papers are counted at once; of further ones there are few papers anyway."""
 
+EVERY: Final = 10**9
+"""More papers than there are: how many a filter or a beginning names, nobody has counted."""
+
 COUNTED_TO: Final = 2_000
 """Papers that are counted then; a word that became common since the last count is taken for as common as that."""
 
@@ -80,7 +83,7 @@ def at_most(query: Query, weights: Weights) -> int:
         case Or():
             return sum(at_most(part, weights) for part in query.parts)
         case _:
-            return weights.total
+            return EVERY
 
 
 def lexemes_of(words: Sequence[str]) -> list[Lexeme]:

@@ -12,6 +12,7 @@ among its lexemes: it must be looked at whatever is wanted.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -97,12 +98,15 @@ class _Reader:
 
 def lexeme(word: str) -> str:
     """What a folded word without a hyphen is in the index."""
-    return stemming.stem(word)[:MAX_LETTERS]
+    return _stem(word) if len(word) <= _REMEMBERED else word[:MAX_LETTERS]
 
 
-# What the commonest words are in the index, in bytes. Long words, each of another paper, are not remembered.
+# Longer words are their own stems. They are not remembered, because outside text must not fill the memory.
 _REMEMBERED: Final = 60
 _MOST_REMEMBERED: Final = 50_000
+_stem: Final = lru_cache(maxsize=_MOST_REMEMBERED)(stemming.stem)
+
+# What the commonest words are in the index, in bytes.
 _known: Final[dict[str, bytes]] = {}
 
 

@@ -123,7 +123,10 @@ def _marks(read: _Text, wanted: Sequence[Sought]) -> list[tuple[int, int]]:
 
 def _compounds(read: _Text, single: set[str]) -> list[tuple[int, int]]:
     """The compounds that, written in one, are among these words."""
-    found, first = [], 0
+    found: list[tuple[int, int]] = []
+    first = 0
+    if "-" not in read.shown and "'" not in read.shown:
+        return []
     for number in range(1, len(read.spans) + 1):
         joined = number < len(read.spans) and read.shown[read.spans[number - 1][1] : read.spans[number][0]] in (
             "-",

@@ -162,7 +162,7 @@ async def _store(session: AsyncSession, records: Sequence[ArchiveRecord], report
     fresh = [record for key, record in hashes.items() if key not in known]
     report.unchanged += len(records) - len(fresh)
     report.cut_abstracts += sum(record.abstract_is_cut for record in records)
-    upserted = await papers.upsert(session, [_paper(record) for record in fresh])
+    upserted = await papers.upsert(session, [_paper(record) for record in fresh], with_summaries=True)
     report.papers_created += len(upserted.created)
     report.papers_changed += len(upserted.changed)
     report.summaries += await _store_summaries(session, [record for record in fresh if _has_summary(record)])

@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.ingest [rounds]
 
 The limit's rows are prepared: they are read back from the service's tables in Postgres' own binary form, untimed. They go
-into tables with the same columns, indexes and foreign keys; what COPY takes without the foreign keys is printed, too.
-Target (DESIGN section 10): at most 2.5 times the limit.
+into tables with the same columns, indexes (of the search, too) and foreign keys; what COPY takes
+without the foreign keys is printed, too. Target (DESIGN section 10): at most 2.5 times the limit.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from app.postgres import EmbeddedPostgres
 from app.search import lexemes
 from bench.copying import DOCUMENTS, copy, make_limit_tables, read_back
 from tests.feeds import TUESDAY, Item, rss
+from tests.snapshots import record as invented
 
 ITEMS = 2000
-WORDS = "we propose a method that reads every listing twice and says what it found in one sentence of some length "
 TABLES = {
     "papers": COLUMNS,
     "paper_entries": ENTRY_COLUMNS,
@@ -60,9 +60,9 @@ def ids(round_: int) -> list[str]:
 def document(round_: int, day: date) -> bytes:
     """A full listing."""
     items = (
-        Item(arxiv_id, abstract=WORDS * 12, title=f"Paper {arxiv_id} on listings", categories=("cs.CL", "cs.LG", "stat.ML"),
-             creator=", ".join(f"Author {k} of {arxiv_id}" for k in range(5)))
-        for arxiv_id in ids(round_)
+        Item(arxiv_id, abstract=invented(n)["abstract"], title=f"Paper {arxiv_id} on listings",
+             categories=("cs.CL", "cs.LG", "stat.ML"), creator=", ".join(f"Author {k} of {arxiv_id}" for k in range(5)))
+        for n, arxiv_id in enumerate(ids(round_), start=round_ * ITEMS)
     )  # fmt: skip
     return rss("cs.CL", day, *items)
 

@@ -67,7 +67,8 @@ class Outcome:
         hit = f"{len(found) / len(self.places):.3f}" if self.places else ""
         times = sorted(self.times)
         p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
-        return f"{mrr:>6} | {hit:>6} | {statistics.median(times):>6.1f} | {p95:>6.1f} | {self.processor / len(times):>6.1f} | {len(times)}"
+        worked = self.processor / len(times)
+        return f"{mrr:>6} | {hit:>6} | {statistics.median(times):>6.1f} | {p95:>6.1f} | {worked:>6.1f} | {len(times)}"
 
 
 async def service(session: AsyncSession, query: str) -> list[str]:

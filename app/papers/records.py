@@ -135,9 +135,9 @@ Rows: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...], bytes | None]
 that is known already."""
 
 
-def rows(record: PaperRecord) -> Rows:
-    """Make what a source says ready to be stored; the paper is indexed when all of its texts are."""
-    return row(record), entry(record), None
+def rows(record: PaperRecord, *, is_indexed: bool = True) -> Rows:
+    """Make what a source says ready to be stored, with or without what searches look at."""
+    return row(record), entry(record), document(record) if is_indexed else None
 
 
 def rows_of_record(record: Record) -> Rows:

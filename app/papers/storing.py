@@ -9,6 +9,7 @@ Papers that are new are copied into the tables; those that are known are merged 
 transaction (``app.search.indexing``).
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,12 +38,22 @@ _KNOWN = text("SELECT arxiv_id FROM papers WHERE arxiv_id = ANY(:arxiv_ids)")
 _WITHDRAWN: Final = COLUMNS.index("withdrawn")
 
 
-async def upsert(session: AsyncSession, records: Sequence[PaperRecord]) -> Upserted:
+async def upsert(session: AsyncSession, records: Sequence[PaperRecord], *, with_summaries: bool = False) -> Upserted:
     """Store or update papers, each id at most once in ``records``, and keep their raw records.
 
-    Running it again with the same records changes nothing.
+    Running it again with the same records changes nothing. ``with_summaries``: the transaction stores summaries of them, too,
+    so that new papers are indexed at its end.
     """
-    return await upsert_rows(session, list(map(rows, records)))
+    prepared: list[Rows] = []
+    for first in range(0, len(records), indexing.AT_ONCE):
+        some = records[first : first + indexing.AT_ONCE]
+        # To read the words of a listing takes a third of a second, in which others have their turn.
+        prepared += await asyncio.to_thread(_prepare, some, is_indexed=not with_summaries)
+    return await upsert_rows(session, prepared)
+
+
+def _prepare(records: Sequence[PaperRecord], *, is_indexed: bool) -> list[Rows]:
+    return [rows(record, is_indexed=is_indexed) for record in records]
 
 
 async def upsert_rows(session: AsyncSession, prepared: Sequence[Rows]) -> Upserted:

@@ -20,6 +20,7 @@ from app.db import Database
 from app.errors import InvalidInput
 from app.models import PaperEntry, RunState
 from app.papers import PaperRecord, abstract_hash, names_listed, raw_hash
+from app.search import indexing
 
 BATCH = 500
 """Files in one transaction: a second's work, so that little is done again after a crash."""
@@ -120,6 +121,7 @@ async def import_archive(
             detail=f"{len(report.broken)} of {report.files} files were skipped: {broken}." if report.broken else None,
             counts=report.counts(),
         )
+        await indexing.tidy(session)
     return report
 
 
@@ -160,7 +162,7 @@ async def _store(session: AsyncSession, records: Sequence[ArchiveRecord], report
     fresh = [record for key, record in hashes.items() if key not in known]
     report.unchanged += len(records) - len(fresh)
     report.cut_abstracts += sum(record.abstract_is_cut for record in records)
-    upserted = await papers.upsert(session, [_paper(record) for record in fresh])
+    upserted = await papers.upsert(session, [_paper(record) for record in fresh], with_summaries=True)
     report.papers_created += len(upserted.created)
     report.papers_changed += len(upserted.changed)
     report.summaries += await _store_summaries(session, [record for record in fresh if _has_summary(record)])
@@ -223,4 +225,5 @@ async def _store_summaries(session: AsyncSession, records: Sequence[ArchiveRecor
         for record in records
     ]
     inserted = await session.scalars(_STORE_SUMMARIES, {"rows": json.dumps(rows)})
+    indexing.touch(session, [record.arxiv_id for record in records])
     return len(inserted.all())

@@ -1,7 +1,7 @@
 """The database: one engine, one way to commit, and the check that its schema is this release's."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -72,6 +72,18 @@ def prepare(statement: Executable) -> Prepared:
     return Prepared(sql, tuple(compiled.positiontup or ()), constants, mark)
 
 
+LastWork = Callable[[AsyncSession, set[str]], Awaitable[None]]
+_LAST = "last"
+
+
+def at_the_end(session: AsyncSession, work: LastWork, about: Iterable[str]) -> None:
+    """Have ``work`` done as the last thing before the commit, once, with everything that was named for it.
+
+    For what follows from several changes of a transaction; whatever locks it takes are taken after all others.
+    """
+    session.info.setdefault(_LAST, {}).setdefault(work, set()).update(about)
+
+
 class Database:
     """An engine with its connection pool. ``transaction()`` is the only place in the service that commits.
 
@@ -99,6 +111,9 @@ class Database:
         """A session whose work is committed when the block ends well, and rolled back otherwise."""
         async with self._sessions() as session, session.begin():
             yield session
+            last: dict[LastWork, set[str]] = session.info.pop(_LAST, {})
+            for work, about in last.items():
+                await work(session, about)
 
     async def ask(self, statement: str, *arguments: Any) -> Any:
         """The first row of one statement (``$1`` is its first argument), or None; it stands alone and commits by itself."""
@@ -209,6 +224,18 @@ def among(
 async def hold_moment(session: AsyncSession) -> None:
     """Have all that a transaction will read be of one moment; it must not have asked anything before."""
     await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+async def copy_binary(session: AsyncSession, table: str, columns: Sequence[str], rows: bytes) -> None:
+    """Copy rows, with header and trailer in the binary form of COPY, into a table, as ``copy_rows`` does."""
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield rows
+
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.copy_to_table(table, source=whole(), columns=columns, format="binary")
 
 
 async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -32,6 +32,7 @@ class JobKind(StrEnum):
     COMPOSE = "compose"
     EMBED = "embed"
     REQUEST = "request"
+    INDEX = "index"
 
 
 class Queue(StrEnum):

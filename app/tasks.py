@@ -31,6 +31,7 @@ from app import (
     jobs,
     limits,
     listings,
+    search,
     summaries,
     summarizing,
 )
@@ -79,6 +80,7 @@ def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
     _register(app, tools, JobKind.COMPOSE, compose)
     _register(app, tools, JobKind.EMBED, embed)
     _register(app, tools, JobKind.REQUEST, request)
+    _register(app, tools, JobKind.INDEX, index)
     _schedule(app, tools)
     return app
 
@@ -254,6 +256,11 @@ async def embed(tools: Tools, job_id: int | None = None) -> dict[str, Any]:
     return {"embedded": done.count, "obstacle": done.obstacle}
 
 
+async def index(tools: Tools, job_id: int | None = None) -> dict[str, Any]:
+    """Index the papers that searches do not find yet, and count words again if many papers have come."""
+    return {"indexed": await search.rebuild(tools.database)}
+
+
 def _schedule(app: procrastinate.App, tools: Tools) -> None:
     """Periodic work; the engine sees to it that each moment fires once in the whole cluster."""
 
@@ -264,6 +271,8 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
             now = datetime.fromtimestamp(timestamp, UTC)
             for job in await due_jobs(session, tools, now):
                 await enqueue_once(session, job)
+        async with tools.database.transaction() as session:
+            await search.tidy(session)
 
     @app.periodic(cron="17 3 * * *")
     @app.task(name="clean_up", queueing_lock="clean_up", pass_context=False)
@@ -286,7 +295,15 @@ async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[N
         *await due_harvests(session, tools, now),
         *await due_digests(session, tools, now),
         *await embedding.due_embeddings(session, tools.settings),
+        *await due_indexing(session),
     ]
+
+
+async def due_indexing(session: AsyncSession) -> list[NewJob]:
+    """The job that indexes what is not, or was by an older release: papers are indexed when they are stored, so there is
+    seldom one.
+    """
+    return [] if await search.is_complete(session) else [NewJob(JobKind.INDEX, {}, lock="index", queueing_lock="index")]
 
 
 async def due_digests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:

@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.ingest [rounds]
 
 The limit's rows are prepared: they are read back from the service's tables in Postgres' own binary form, untimed. They go
-into tables with the same columns, indexes and foreign keys; what COPY takes without the foreign keys is printed, too.
-Target (DESIGN section 10): at most 2.5 times the limit.
+into tables with the same columns, indexes (of the search, too) and foreign keys; what COPY takes
+without the foreign keys is printed, too. Target (DESIGN section 10): at most 2.5 times the limit.
 """
 
 import asyncio
@@ -26,14 +26,16 @@ from app.cli.common import collect_seldom
 from app.db import Database, upgrade
 from app.papers.records import COLUMNS, ENTRY_COLUMNS
 from app.postgres import EmbeddedPostgres
-from bench.copying import copy, read_back
+from app.search import lexemes
+from bench.copying import DOCUMENTS, copy, make_limit_tables, read_back
 from tests.feeds import TUESDAY, Item, rss
+from tests.snapshots import record as invented
 
 ITEMS = 2000
-WORDS = "we propose a method that reads every listing twice and says what it found in one sentence of some length "
 TABLES = {
     "papers": COLUMNS,
     "paper_entries": ENTRY_COLUMNS,
+    DOCUMENTS: lexemes.COLUMNS,
     "announcements": ("arxiv_id", "version", "category", "announced_on", "announce_type"),
 }
 
@@ -58,9 +60,9 @@ def ids(round_: int) -> list[str]:
 def document(round_: int, day: date) -> bytes:
     """A full listing."""
     items = (
-        Item(arxiv_id, abstract=WORDS * 12, title=f"Paper {arxiv_id} on listings", categories=("cs.CL", "cs.LG", "stat.ML"),
-             creator=", ".join(f"Author {k} of {arxiv_id}" for k in range(5)))
-        for arxiv_id in ids(round_)
+        Item(arxiv_id, abstract=invented(n)["abstract"], title=f"Paper {arxiv_id} on listings",
+             categories=("cs.CL", "cs.LG", "stat.ML"), creator=", ".join(f"Author {k} of {arxiv_id}" for k in range(5)))
+        for n, arxiv_id in enumerate(ids(round_), start=round_ * ITEMS)
     )  # fmt: skip
     return rss("cs.CL", day, *items)
 
@@ -93,15 +95,6 @@ async def limit(connection: asyncpg.Connection, body: bytes, arxiv_ids: list[str
         seconds.append(time.perf_counter() - begin)
 
 
-async def make_limit_tables(connection: asyncpg.Connection) -> None:
-    """Tables with the same columns and indexes: with foreign keys, which LIKE leaves out, and without."""
-    for prefix in ("limit", "bare"):
-        for table in TABLES:
-            await connection.execute(f"CREATE TABLE {prefix}_{table} (LIKE {table} INCLUDING ALL)")
-    for table in ("paper_entries", "announcements"):
-        await connection.execute(f"ALTER TABLE limit_{table} ADD FOREIGN KEY (arxiv_id) REFERENCES limit_papers")
-
-
 async def main(rounds: int) -> None:
     """Measure in turns, in a process like the service's, and print the medians and their ratio."""
     collect_seldom()
@@ -110,7 +103,7 @@ async def main(rounds: int) -> None:
         url = server.url()
         upgrade(url)
         connection = await asyncpg.connect(url)
-        await make_limit_tables(connection)
+        await make_limit_tables(connection, list(TABLES))
         database = Database(url)
         for round_ in range(rounds + 1):
             day = TUESDAY + timedelta(weeks=round_)

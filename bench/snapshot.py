@@ -1,4 +1,5 @@
-"""Import of a snapshot of invented records, beside its limit: COPY of the same rows into tables of the same shape.
+"""Import of a snapshot of invented records, beside its limit: COPY of the same rows, the documents
+of the search among them, into tables of the same shape.
 
     .venv/bin/python -m bench.snapshot [records]
 
@@ -23,9 +24,10 @@ from app.cli.common import collect_seldom
 from app.db import Database, upgrade
 from app.papers.records import COLUMNS, ENTRY_COLUMNS
 from app.postgres import EmbeddedPostgres
+from app.search import lexemes
 from app.snapshot import import_snapshot, open_snapshot
 from app.snapshot.files import BATCH_LINES
-from bench.copying import copy, read_back
+from bench.copying import DOCUMENTS, copy, make_limit_tables, read_back
 from tests.snapshots import arxiv_id, line
 
 SLICE = 50_000
@@ -61,27 +63,22 @@ def serve_imports(url: str, orders: Connection) -> None:
         orders.send((took, int(peak[1]) / 1000 if peak else 0))
 
 
-async def make_limit_tables(connection: asyncpg.Connection) -> None:
-    """Tables with the same columns and indexes: once with the foreign key, which LIKE leaves out, and once without."""
-    for prefix in ("limit", "bare"):
-        for table in ("papers", "paper_entries"):
-            await connection.execute(f"CREATE TABLE {prefix}_{table} (LIKE {table} INCLUDING ALL)")
-    await connection.execute("ALTER TABLE limit_paper_entries ADD FOREIGN KEY (arxiv_id) REFERENCES limit_papers")
+TABLES = {"papers": COLUMNS, "paper_entries": ENTRY_COLUMNS, DOCUMENTS: lexemes.COLUMNS}
 
 
-async def copy_both(connection: asyncpg.Connection, prefix: str, papers: bytes, entries: bytes) -> float:
+async def copy_all(connection: asyncpg.Connection, prefix: str, rows: dict[str, bytes]) -> float:
     """Seconds for one batch."""
     begin = time.perf_counter()
     async with connection.transaction():
-        await copy(connection, f"{prefix}_papers", COLUMNS, papers)
-        await copy(connection, f"{prefix}_paper_entries", ENTRY_COLUMNS, entries)
+        for table, columns in TABLES.items():
+            await copy(connection, f"{prefix}_{table}", columns, rows[table])
     return time.perf_counter() - begin
 
 
 async def measure(url: str, folder: Path, records: int, orders: Connection) -> None:
     """Import and copy in turns, and print what came of it."""
     connection = await asyncpg.connect(url)
-    await make_limit_tables(connection)
+    await make_limit_tables(connection, list(TABLES))
     total, peak = Took(), 0.0
     for first in range(0, records, SLICE):
         numbers = range(first, min(first + SLICE, records))
@@ -95,10 +92,9 @@ async def measure(url: str, folder: Path, records: int, orders: Connection) -> N
         peak = max(peak, memory)
         for batch in range(numbers.start, numbers.stop, BATCH_LINES):
             ids = [arxiv_id(number) for number in range(batch, min(batch + BATCH_LINES, numbers.stop))]
-            papers = await read_back(connection, "papers", COLUMNS, ids)
-            entries = await read_back(connection, "paper_entries", ENTRY_COLUMNS, ids)
-            total.copying += await copy_both(connection, "limit", papers, entries)
-            total.copying_without_keys += await copy_both(connection, "bare", papers, entries)
+            rows = {table: await read_back(connection, table, columns, ids) for table, columns in TABLES.items()}
+            total.copying += await copy_all(connection, "limit", rows)
+            total.copying_without_keys += await copy_all(connection, "bare", rows)
         print(f"{numbers.stop:>9,} records: {_ratio(total)}", file=sys.stderr)
     await connection.close()
     print(f"import: {records / total.importing:,.0f} rows/s, peak memory {peak:.0f} MB")

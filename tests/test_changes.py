@@ -267,7 +267,7 @@ async def test_deleted_papers_stay_as_deleted(client: httpx.AsyncClient, tools: 
     # Back again, under a key that had been deleted; and one whose key changes.
     await store(tools, tmp_path, "cs.CL", WEDNESDAY, Item(IDS[1], type="replace"))
     assert ("paper", IDS[1], "upserted") in await mirror.sync()
-    for table in ("summaries", "announcements", "paper_entries"):
+    for table in ("summaries", "announcements", "paper_entries", "search_documents"):
         await execute(tools, f"DELETE FROM {table}")
     await execute(tools, "UPDATE papers SET arxiv_id = '2601.99999', order_key = 'x' WHERE arxiv_id = :id", id=IDS[1])
     assert {("paper", IDS[1], "deleted"), ("paper", "2601.99999", "upserted")} <= set(await mirror.sync())

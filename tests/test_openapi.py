@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from app.api import samples
 from app.api.problems import MEDIA_TYPE
+from app.errors import ConfigurationError, FeedRejected, OaiError, SourceUnavailable, ZhaiyaoError
 from app.ingestion import Tools
 from app.main import create_app
 from app.render import FORMATS
@@ -40,6 +42,15 @@ PROMISED = {
     ("GET", "/v1/harvests/{id}"),
     ("POST", "/v1/papers/fetch"),
     ("GET", "/v1/jobs/{id}"),
+    ("GET", "/v1/changes"),
+    ("GET", "/v1/categories"),
+    ("POST", "/v1/papers/batch"),
+    ("GET", "/v1/papers.ndjson"),
+    ("GET", "/v1/papers.csv"),
+    ("GET", "/v1/papers/{arxiv_id}/similar"),
+    ("POST", "/v1/keys"),
+    ("GET", "/v1/keys"),
+    ("DELETE", "/v1/keys/{id}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
@@ -95,16 +106,54 @@ def test_operations_have_plain_and_unique_names(document: dict[str, Any]) -> Non
 
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
-    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    known = {sample.code: sample for sample in samples.SAMPLES}
     for name, operation in operations(document):
         responses = operation["responses"]
-        assert "default" in responses, name
+        assert {"400", "414", "422", "500"} <= responses.keys(), name
+        assert "default" not in responses, name
         for status, response in responses.items():
-            if status == "default" or int(status) >= 400:
-                assert response["content"] == problem, (name, status)
+            assert "X-Request-ID" in response["headers"], (name, status)
+            if int(status) < 400:
+                continue
+            [media_type] = response["content"]
+            assert media_type == MEDIA_TYPE
+            assert response["content"][MEDIA_TYPE]["schema"] == {"$ref": "#/components/schemas/Problem"}
+            for code, example in response["content"][MEDIA_TYPE]["examples"].items():
+                value = example["value"]
+                assert value == known[code].problem()
+                assert (value["code"], str(value["status"])) == (code, status)
     assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
     required = document["components"]["schemas"]["Problem"]["required"]
     assert set(required) == {"type", "title", "status", "detail", "code", "request_id"}
+
+
+def test_every_error_class_has_an_example() -> None:
+    def below(kind: type[ZhaiyaoError]) -> Iterator[type[ZhaiyaoError]]:
+        for one in kind.__subclasses__():
+            yield one
+            yield from below(one)
+
+    # What only jobs and commands meet is no answer of the API.
+    elsewhere = {FeedRejected, SourceUnavailable, OaiError, ConfigurationError}
+    codes = {sample.code for sample in samples.SAMPLES}
+    assert {one.code for one in below(ZhaiyaoError) if one not in elsewhere and one.__module__ == "app.errors"} <= codes
+
+
+def test_what_is_limited_conditional_paged_or_written_says_so(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        named = {(one["in"], one["name"]) for one in operation.get("parameters", ())}
+        good = {status: set(answer["headers"]) for status, answer in operation["responses"].items() if status < "4"}
+        if operation["security"]:
+            assert all({"RateLimit", "RateLimit-Policy"} <= headers for headers in good.values()), name
+            assert {"401", "403", "429", "503"} <= operation["responses"].keys(), name
+        if "304" in good:
+            assert {"ETag"} <= good["304"] & good["200"], name
+            assert ("header", "If-None-Match") in named, name
+        if ("query", "cursor") in named:
+            assert "Link" in good["200"], name
+        if ("header", "Idempotency-Key") in named:
+            assert all("Idempotency-Replayed" in headers for headers in good.values()), name
+        assert ("202" not in good) or "Location" in good["202"], name
 
 
 def test_rendered_digests_claim_their_formats(document: dict[str, Any]) -> None:

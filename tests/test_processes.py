@@ -144,7 +144,9 @@ def write(path: Path, content: bytes) -> Path:
 
 def statuses(url: str) -> dict[str, int]:
     """How many jobs there are of each status, without the periodic ones."""
-    rows = query(url, "SELECT status::text FROM procrastinate_jobs WHERE task_name NOT IN ('poll', 'clean_up')")
+    rows = query(
+        url, "SELECT status::text FROM procrastinate_jobs WHERE task_name NOT IN ('poll', 'clean_up', 'index')"
+    )
     return {status: rows.count(status) for status in set(rows)}
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app import papers
+from app import lookup, papers
 from app.api.contract import fails
 from app.api.deps import ToolsDep
 from app.api.lean import LeanRoute
@@ -79,7 +79,7 @@ async def stream_ndjson(request: Request, tools: ToolsDep, query: Annotated[Pape
         # Only a text can hold a line break, and there it is escaped.
         return "".join([f"{text}\n" for text in batch])
 
-    return await _stream(request, tools, query.question(tools.settings.languages[0]), written, "", NDJSON)
+    return await _stream(request, tools, query, query.question(tools.settings.languages[0]), written, "", NDJSON)
 
 
 @router.get(
@@ -111,13 +111,14 @@ async def stream_csv(request: Request, tools: ToolsDep, query: Annotated[PaperSe
 
     head = BOM + paper_table.lines([names])
     return await _stream(
-        request, tools, asked, written, head, "text/csv; charset=utf-8", 'attachment; filename="papers.csv"'
+        request, tools, query, asked, written, head, "text/csv; charset=utf-8", 'attachment; filename="papers.csv"'
     )
 
 
 async def _stream(
     request: Request,
     tools: Tools,
+    query: PaperSelection,
     asked: PaperQuery,
     written: Callable[[list[str]], str],
     head: str,
@@ -130,7 +131,11 @@ async def _stream(
             f"{STREAMS.most} streams are being read already, and there are no more at a time; try again soon."
         )
     STREAMS.running += 1
-    batches = papers.read_all(tools.database, asked)
+    wanted = query.lookup(asked)
+    if wanted is not None:
+        batches = lookup.find_all(tools.database, tools.settings, wanted)
+    else:
+        batches = papers.read_all(tools.database, asked)
     try:
         first: list[str] = await anext(batches, [])
     except BaseException:

@@ -27,7 +27,8 @@ DAY_AND_TEXT: TypeAdapter[tuple[date, str]] = TypeAdapter(tuple[date, Text])
 """What the keys of lists are made of."""
 
 _SIGNATURE: Final = 16
-_MAX_LENGTH: Final = 500
+_MAX_LENGTH: Final = 12_000
+"""Characters; a search's cursor holds the query that was searched in place of the one asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """Papers over HTTP."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, TypeAdapter
 
-from app import details, papers, summaries
+from app import details, lookup, papers, summaries
 from app.api.access import needs, require
 from app.api.caching import cached_headers, etag_of, etag_of_body, not_modified
 from app.api.contract import fails
@@ -17,13 +19,13 @@ from app.api.paging import Text, cursors_of
 from app.api.schemas import (
     InvalidIdRead,
     JobRead,
-    Page,
     PaperDetail,
-    PaperListed,
     PapersBatch,
     PapersBatchRead,
     PapersFetch,
+    PapersPage,
     PapersQuery,
+    SearchRead,
 )
 from app.api.schemas.paper_queries import shown
 from app.arxiv import ids
@@ -31,6 +33,8 @@ from app.errors import InvalidArxivId
 from app.jobs import enqueue_or_find, get_job
 from app.models import Scope
 from app.papers import Key, Sort
+from app.search import Key as Place
+from app.search import Matched
 from app.tasks import fetch_job, request_job
 
 router = APIRouter(prefix="/v1/papers", tags=["papers"])
@@ -42,10 +46,15 @@ _KEYS: dict[Sort, TypeAdapter[Any]] = {
     Sort.ANNOUNCED: TypeAdapter(tuple[date | None, Text]),
     Sort.SUBMITTED: TypeAdapter(tuple[AwareDatetime | None, Text]),
 }
+_PLACE: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
+    tuple[str, int | str | None, Matched, int, tuple[int, ...], int, str | None]
+)
+"""Of a ``search.Key``."""
+
 _SAME: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has this answer already"}}
 
 
-@lean.get("", summary="List papers", response_model=Page[PaperListed], responses=_SAME)
+@lean.get("", summary="List papers", response_model=PapersPage, responses=_SAME)
 async def list_papers(request: Request, tools: ToolsDep, query: Annotated[PapersQuery, Query()]) -> Response:
     """Papers that are stored, by filters that all hold together, newest id first unless another order is asked for.
 
@@ -57,6 +66,13 @@ async def list_papers(request: Request, tools: ToolsDep, query: Annotated[Papers
     cursors = await cursors_of(request.app.state, tools)
     asked = query.question(tools.settings.languages[0])
     bound = query.bound(asked)
+    if (wanted := query.lookup(asked)) is not None:
+        place = cursors.decode(query.cursor, bound, _PLACE)
+        found = await lookup.find_page(
+            tools.database, tools.settings, wanted, limit=query.limit, after=Place(*place) if place else None
+        )
+        told = SearchRead.of(found.told).model_dump_json()
+        return _page(request, found.texts, cursors.encode(found.key and astuple(found.key), bound), f',"search":{told}')
     after: Key | None = cursors.decode(query.cursor, bound, _KEYS[asked.sort])
     page = await papers.read_page(tools.database, asked, limit=query.limit, after=after)
     cursor = cursors.encode(page.key, bound)
@@ -65,10 +81,21 @@ async def list_papers(request: Request, tools: ToolsDep, query: Annotated[Papers
         headers |= cached_headers(etag_of(page.version, cursor), None)
         if (unchanged := not_modified(request, headers)) is not None:
             return unchanged
-    body = f'{{"items":[{",".join(page.texts)}],"next_cursor":{json.dumps(cursor)}}}'.encode()
     if page.version is not None:
-        return Response(body, media_type="application/json", headers=headers)
-    headers |= cached_headers(etag_of_body(body), None)
+        return Response(_body(page.texts, cursor), media_type="application/json", headers=headers)
+    return _page(request, page.texts, cursor)
+
+
+def _body(texts: Sequence[str], cursor: str | None, more: str = "") -> bytes:
+    return f'{{"items":[{",".join(texts)}],"next_cursor":{json.dumps(cursor)}{more}}}'.encode()
+
+
+def _page(request: Request, texts: Sequence[str], cursor: str | None, more: str = "") -> Response:
+    """A page whose entity tag is that of its bytes."""
+    body = _body(texts, cursor, more)
+    headers = cached_headers(etag_of_body(body), None)
+    if cursor is not None:
+        headers["Link"] = _next(request, cursor)
     return not_modified(request, headers) or Response(body, media_type="application/json", headers=headers)
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from typing import NoReturn
 
-from app.cli import arxiv, channels, content, embeddings, imports, keys, operation, services, summaries
+from app.cli import arxiv, channels, content, embeddings, imports, keys, operation, search, services, summaries
 from app.cli.common import InterruptionError, app, err
 from app.errors import ZhaiyaoError
 
@@ -19,6 +19,7 @@ __all__ = [
     "keys",
     "main",
     "operation",
+    "search",
     "services",
     "summaries",
 ]

@@ -10,6 +10,7 @@ from app.models.changes import Change, ChangeEpoch, change_marks
 from app.models.digests import Channel, ChannelPaper, Digest, DigestItem, DigestRevision
 from app.models.operation import Coverage, Fetch, Harvest, JobOutcome, RateLimit, Rest, ServiceSecret
 from app.models.papers import Announcement, Ingestion, Listing, Paper, PaperEntry
+from app.models.search import SEARCHED, SearchDocument, SearchTerm
 from app.models.states import (
     CallOutcome,
     ChangeKind,
@@ -26,6 +27,7 @@ from app.models.states import (
 from app.models.summaries import Call, ModelState, Spending, Summary
 
 __all__ = [
+    "SEARCHED",
     "Announcement",
     "ApiKey",
     "Base",
@@ -59,6 +61,8 @@ __all__ = [
     "RunState",
     "Schedule",
     "Scope",
+    "SearchDocument",
+    "SearchTerm",
     "ServiceSecret",
     "Spending",
     "Summary",

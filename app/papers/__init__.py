@@ -10,7 +10,6 @@ from app.papers.finding import (
     find_source,
     get_paper,
     list_announcements,
-    newest_beside,
     sources_of,
 )
 from app.papers.reading import (
@@ -54,7 +53,6 @@ __all__ = [
     "get_paper",
     "list_announcements",
     "names_listed",
-    "newest_beside",
     "of_record",
     "paper_json",
     "raw_hash",

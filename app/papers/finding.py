@@ -5,23 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, select
+from sqlalchemy import ARRAY, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
 from app.models import Announcement, Paper, PaperEntry
 from app.papers.reading import not_stored
-
-
-async def newest_beside(
-    session: AsyncSession, paper: Paper, *, limit: int, conditions: Sequence[ColumnElement[bool]] = ()
-) -> list[str]:
-    """Ids of the newest papers that share a category with one, without itself."""
-    query = select(Paper.arxiv_id).where(
-        Paper.listed_in.overlap(paper.listed_in), Paper.arxiv_id != paper.arxiv_id, *conditions
-    )
-    return list(await session.scalars(query.order_by(Paper.order_key.desc()).limit(limit)))
 
 
 async def get_paper(session: AsyncSession, arxiv_id: str) -> Paper:

@@ -36,11 +36,14 @@ from app.papers.filters import ANNOUNCED, SUBMITTED, PaperFilter, conditions
 
 
 class Sort(StrEnum):
-    """How a list of papers is ordered; by a date, papers of one day or instant are in the order of their ids."""
+    """How a list of papers is ordered; by a date, papers of one day or instant are in the order of their ids. Relevance is for
+    what a search has found.
+    """
 
     ID = "id"
     ANNOUNCED = "announced"
     SUBMITTED = "submitted"
+    RELEVANCE = "relevance"
 
 
 class Direction(StrEnum):

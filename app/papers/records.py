@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from app.arxiv import ids, taxonomy
 from app.arxiv.display import display
 from app.arxiv.entries import Author, Record, Version
+from app.search import lexemes
 
 _BLANKS: Final = bytes.maketrans(b"\t\n\r\f\v", b"     ")
 # Of a text it gives the JSON string without the setting up that every call of json.dumps costs.
@@ -140,13 +141,14 @@ COLUMNS: Final = (
 ENTRY_COLUMNS: Final = ("arxiv_id", "version", "format", "raw", "raw_hash")
 """The columns of ``paper_entries``, in the order of ``entry``."""
 
-Rows: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
-"""A record as it goes to the database: the values of ``COLUMNS``, and those of ``ENTRY_COLUMNS``."""
+Rows: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...], bytes | None]
+"""A record as it goes to the database: the values of ``COLUMNS``, those of ``ENTRY_COLUMNS``, and what searches look at, if
+that is known already."""
 
 
-def rows(record: PaperRecord) -> Rows:
-    """Make what a source says ready to be stored."""
-    return row(record), entry(record)
+def rows(record: PaperRecord, *, is_indexed: bool = True) -> Rows:
+    """Make what a source says ready to be stored, with or without what searches look at."""
+    return row(record), entry(record), document(record) if is_indexed else None
 
 
 def rows_of_record(record: Record) -> Rows:
@@ -180,7 +182,14 @@ def rows_of_record(record: Record) -> Rows:
         record.datestamp,
         record.datestamp,
     )
-    return paper, entry(record)
+    return paper, entry(record), document(record)
+
+
+def document(record: PaperRecord | Record) -> bytes:
+    """What searches look at of a paper that has no summary."""
+    texts = (record.title,), (record.abstract,)
+    titles, abstracts = (filter(None, some) for some in texts)
+    return lexemes.document(record.arxiv_id, titles, abstracts, [author.name for author in record.authors])
 
 
 def entry(record: PaperRecord | Record) -> tuple[Any, ...]:

@@ -5,9 +5,11 @@ later source, but never a cut abstract over a whole one, nor a text whose TeX wa
 field that the newer source does not have stays. Categories are those of the newest source that names them all, so that a
 paper that was moved is found where it is now. A version that nobody calls withdrawn ends a withdrawal.
 
-Papers that are new are copied into the tables; those that are known are merged by one statement.
+Papers that are new are copied into the tables; those that are known are merged by one statement. Both are indexed in the same
+transaction (``app.search.indexing``).
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import copy_rows
 from app.papers.records import COLUMNS, ENTRY_COLUMNS, PaperRecord, Rows, rows
+from app.search import indexing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,22 @@ _KNOWN = text("SELECT arxiv_id FROM papers WHERE arxiv_id = ANY(:arxiv_ids)")
 _WITHDRAWN: Final = COLUMNS.index("withdrawn")
 
 
-async def upsert(session: AsyncSession, records: Sequence[PaperRecord]) -> Upserted:
+async def upsert(session: AsyncSession, records: Sequence[PaperRecord], *, with_summaries: bool = False) -> Upserted:
     """Store or update papers, each id at most once in ``records``, and keep their raw records.
 
-    Running it again with the same records changes nothing.
+    Running it again with the same records changes nothing. ``with_summaries``: the transaction stores summaries of them, too,
+    so that new papers are indexed at its end.
     """
-    return await upsert_rows(session, list(map(rows, records)))
+    prepared: list[Rows] = []
+    for first in range(0, len(records), indexing.AT_ONCE):
+        some = records[first : first + indexing.AT_ONCE]
+        # To read the words of a listing takes a third of a second, in which others have their turn.
+        prepared += await asyncio.to_thread(_prepare, some, is_indexed=not with_summaries)
+    return await upsert_rows(session, prepared)
+
+
+def _prepare(records: Sequence[PaperRecord], *, is_indexed: bool) -> list[Rows]:
+    return [rows(record, is_indexed=is_indexed) for record in records]
 
 
 async def upsert_rows(session: AsyncSession, prepared: Sequence[Rows]) -> Upserted:
@@ -48,19 +61,22 @@ async def upsert_rows(session: AsyncSession, prepared: Sequence[Rows]) -> Upsert
     if not prepared:
         return Upserted(frozenset(), frozenset())
     await session.execute(_LOCK)
-    known = set(await session.scalars(_KNOWN, {"arxiv_ids": [paper[0] for paper, _ in prepared]}))
+    known = set(await session.scalars(_KNOWN, {"arxiv_ids": [paper[0] for paper, *_ in prepared]}))
     fresh = [both for both in prepared if both[0][0] not in known]
     await _insert(session, fresh)
     changed = await _merge(session, [both for both in prepared if both[0][0] in known])
-    return Upserted(frozenset(paper[0] for paper, _ in fresh), changed)
+    unindexed = [paper[0] for paper, _, document in fresh if document is None]
+    indexing.touch(session, [*unindexed, *changed])
+    return Upserted(frozenset(paper[0] for paper, *_ in fresh), changed)
 
 
 async def _insert(session: AsyncSession, prepared: Sequence[Rows]) -> None:
     """Copy papers that are not stored; the lock on ``papers`` makes sure that they still are not."""
     if not prepared:
         return
-    await copy_rows(session, "papers", COLUMNS, [_first(paper) for paper, _ in prepared])
-    await copy_rows(session, "paper_entries", ENTRY_COLUMNS, [entry for _, entry in prepared])
+    await copy_rows(session, "papers", COLUMNS, [_first(paper) for paper, *_ in prepared])
+    await copy_rows(session, "paper_entries", ENTRY_COLUMNS, [entry for _, entry, _ in prepared])
+    await indexing.insert(session, [document for *_, document in prepared if document is not None])
 
 
 def _first(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -71,9 +87,9 @@ def _first(values: tuple[Any, ...]) -> tuple[Any, ...]:
 async def _merge(session: AsyncSession, prepared: Sequence[Rows]) -> frozenset[str]:
     if not prepared:
         return frozenset()
-    changed = await session.scalars(_MERGE, {"rows": _as_json(COLUMNS, [paper for paper, _ in prepared])})
+    changed = await session.scalars(_MERGE, {"rows": _as_json(COLUMNS, [paper for paper, *_ in prepared])})
     found = frozenset(changed)
-    await session.execute(_KEEP_RAW, {"rows": _as_json(ENTRY_COLUMNS, [entry for _, entry in prepared])})
+    await session.execute(_KEEP_RAW, {"rows": _as_json(ENTRY_COLUMNS, [entry for _, entry, _ in prepared])})
     return found
 
 

@@ -5,9 +5,12 @@ what an index is asked with: its nodes are in ``syntax``, how words are compared
 """
 
 from app.search.finding import Translations, candidate, find_papers, find_translations
+from app.search.indexing import Extent, extent, is_complete, rebuild, tidy
 from app.search.matching import Candidate, Match, Prepared, excluded, match, prepare
 from app.search.names import follows
+from app.search.ordering import Key, Sort
 from app.search.parsing import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, as_term, parse
+from app.search.searching import Hit, Matched, Results, like, search
 from app.search.syntax import Query
 
 __all__ = [
@@ -15,17 +18,29 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_TERMS",
     "Candidate",
+    "Extent",
+    "Hit",
+    "Key",
     "Match",
+    "Matched",
     "Prepared",
     "Query",
+    "Results",
+    "Sort",
     "Translations",
     "as_term",
     "candidate",
     "excluded",
+    "extent",
     "find_papers",
     "find_translations",
     "follows",
+    "is_complete",
+    "like",
     "match",
     "parse",
     "prepare",
+    "rebuild",
+    "search",
+    "tidy",
 ]

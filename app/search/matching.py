@@ -82,7 +82,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A text in its readable form, and its words in a line: compounds taken apart, and in one if there are any."""
 
     shown: str
@@ -95,8 +95,8 @@ class Prepared:
     """A candidate whose texts are ready to be searched many times."""
 
     candidate: Candidate
-    titles: tuple[_Line, ...]
-    abstracts: tuple[_Line, ...]
+    titles: tuple[Line, ...]
+    abstracts: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +162,14 @@ def excluded(words: Iterable[str], candidate: Candidate | Prepared) -> str | Non
     return None
 
 
-def _lines(texts: Iterable[str | None]) -> tuple[_Line, ...]:
+def _lines(texts: Iterable[str | None]) -> tuple[Line, ...]:
     return tuple(_line(text) for text in texts if text)
 
 
-def _line(text: str) -> _Line:
+def _line(text: str) -> Line:
     shown = stemming.clean(text)
     folded = stemming.fold_clean(shown)
-    return _Line(shown, stemming.split_line(folded), stemming.joined_line(folded))
+    return Line(shown, stemming.split_line(folded), stemming.joined_line(folded))
 
 
 def _hits(query: Query, prepared: Prepared) -> list[_Hit] | None:
@@ -243,7 +243,7 @@ class _Finder:
     split: "_Pattern"
     joined: "_Pattern"
 
-    def find(self, lines: Iterable[_Line]) -> tuple[int, _Place | None]:
+    def find(self, lines: Iterable[Line]) -> tuple[int, _Place | None]:
         """How often the lines have it, and where the first of them that has it does."""
         total, place = 0, None
         for line in lines:

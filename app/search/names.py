@@ -69,6 +69,18 @@ def is_named(words: tuple[str, ...], paper_author_name: str, *, is_prefix: bool 
     return (initials and has_full) or (len(words) > 1 and follows(text, paper_author_name))
 
 
+def parts(paper_author_name: str) -> set[str]:
+    """Every text that ``is_named`` may compare a word with: the parts of the name, and the whole in one."""
+    name = _name(paper_author_name[:MAX_NAME])
+    return {*name.tokens, name.whole} if name.whole else set()
+
+
+def same_person(text: str) -> set[str]:
+    """The parts of which a name must have one to be the same person's as this text: the family name, or the whole in one."""
+    name = _name(text[:MAX_NAME])
+    return {name.family, name.whole} - {""}
+
+
 def in_order(name: str) -> str:
     """A name with the given names first: ``Sample, Ada`` is ``Ada Sample``; a comma before a suffix is none."""
     head, comma, tail = name.partition(",")

@@ -114,6 +114,11 @@ def words(text: str) -> list[str]:
     return [word.replace("'", "-") for word in _COMPOUND.findall(fold(text))]
 
 
+def compounds(folded: str) -> list[str]:
+    """The words of a folded text, compounds whole."""
+    return _COMPOUND.findall(folded)
+
+
 def is_unspaced(word: str) -> bool:
     """Whether a word is one character of a script without blanks."""
     return _is_unspaced(word) is not None
@@ -145,6 +150,11 @@ def printed(cleaned: str, first: int, count: int, *, is_joined: bool) -> str | N
     found = (_PRINTED_COMPOUND if is_joined else _PRINTED_WORD).finditer(cleaned)
     spans = [match.span() for number, match in zip(range(first + count), found, strict=False) if number >= first]
     return cleaned[spans[0][0] : spans[-1][1]] if len(spans) == count else None
+
+
+def printed_spans(cleaned: str) -> list[tuple[int, int]]:
+    """Where the words of a clean text stand, compounds taken apart; as many as its line has, unless the text reads otherwise."""
+    return [match.span() for match in _PRINTED_WORD.finditer(cleaned)]
 
 
 def is_english(word: str) -> bool:

@@ -16,6 +16,7 @@ from app.db import Database
 from app.errors import InvalidInput, ZhaiyaoError
 from app.models import Ingestion, RunState
 from app.papers import Rows
+from app.search import indexing
 from app.snapshot.files import MAX_LINE_BYTES, Batch, Position, SnapshotFile
 from app.snapshot.records import BrokenLineError, read_record
 
@@ -253,3 +254,4 @@ async def _end(database: Database, file: SnapshotFile, report: SnapshotReport) -
         ended |= {"state": RunState.FAILED, "reason": BROKEN, "detail": skipped}
     async with database.transaction() as session:
         await runs.end_run(session, report.run_id, **ended)
+        await indexing.tidy(session)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotFound
 from app.models import Paper, Summary, SummaryOrigin, SummaryStatus
+from app.search import indexing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ async def put_text(
         .returning(Summary.id, text("xmax = 0"))
     )
     summary_id, created = (await session.execute(statement)).one()
+    indexing.touch(session, [paper.arxiv_id])
     summary = await session.scalars(
         select(Summary).where(Summary.id == summary_id).execution_options(populate_existing=True)
     )
@@ -81,6 +83,7 @@ async def release_text(session: AsyncSession, arxiv_id: str, language: str, chec
     released = await session.scalars(_of(arxiv_id, language).values(released_at=func.now()).returning(Summary.id))
     if not released.all():
         raise _not_in_force(arxiv_id, language)
+    indexing.touch(session, [arxiv_id])
 
 
 async def _take_turn(session: AsyncSession, arxiv_id: str, language: str) -> None:

@@ -14,6 +14,7 @@ from app.errors import NotFound
 from app.jobs import enqueue
 from app.llm import Detail, PaperText, SummaryDraft
 from app.models import Paper, Summary, SummaryStatus
+from app.search import indexing
 from app.summaries.requesting import job_for
 
 
@@ -115,7 +116,7 @@ async def finish(
     source = provenance or Provenance()
     await session.execute(_BEFORE_AN_END)
     tokens = (source.input_tokens or 0) + (source.output_tokens or 0)
-    await session.execute(
+    finished = await session.scalars(
         update(Summary)
         .where(Summary.id == summary_id, Summary.status != SummaryStatus.DONE)
         .values(
@@ -137,7 +138,9 @@ async def finish(
             retry_at=None,
             made_at=func.now(),
         )
+        .returning(Summary.arxiv_id)
     )
+    indexing.touch(session, finished)
 
 
 async def fail(

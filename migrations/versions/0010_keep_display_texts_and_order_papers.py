@@ -17,6 +17,12 @@ branch_labels = None
 depends_on = None
 
 BATCH = 1_000
+SHOWN = (
+    "arxiv_id", "version", "title", "abstract", "abstract_is_cut", "authors", "authors_omitted", "primary_category", "categories",
+    "comments", "journal_ref", "doi", "license", "submitted_at", "updated_at", "first_announced_on", "withdrawn", "versions",
+    "stored_at", "changed_at",
+)  # fmt: skip
+"""The columns of a paper that a caller sees, but for the new ones."""
 
 _READ = sa.text(
     "SELECT arxiv_id, title, abstract, authors FROM papers WHERE arxiv_id > :after ORDER BY arxiv_id LIMIT :batch"
@@ -48,6 +54,7 @@ def upgrade() -> None:
         "papers", "authors", comment="each with name, affiliations and display_name", existing_nullable=False
     )
     _fill()
+    _mark_changes_of(*SHOWN, "display_title", "display_abstract")
     op.create_index(
         "ix_papers_announced", "papers", [sa.text("coalesce(first_announced_on, '-infinity'::date)"), "order_key"]
     )
@@ -65,6 +72,15 @@ def upgrade() -> None:
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service_secrets")),
+    )
+
+
+def _mark_changes_of(*columns: str) -> None:
+    """Have the log of changes look at these columns of a paper."""
+    op.execute("DROP TRIGGER mark_update ON papers")
+    op.execute(
+        "CREATE TRIGGER mark_update AFTER UPDATE ON papers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION mark_changes('paper', 'arxiv_id', '{', '.join(columns)}')"
     )
 
 
@@ -106,5 +122,6 @@ def downgrade() -> None:
         """
     )
     op.alter_column("papers", "authors", comment=None, existing_nullable=False)
+    _mark_changes_of(*SHOWN)
     op.drop_column("papers", "display_abstract")
     op.drop_column("papers", "display_title")

@@ -58,6 +58,7 @@ from app.api.schemas.listings import (
     ListingRead,
     WindowRead,
 )
+from app.api.schemas.lookup import PapersPage, SearchRead
 from app.api.schemas.paper_queries import PaperSelection, PapersQuery
 from app.api.schemas.papers import (
     AnnouncementRead,
@@ -136,6 +137,7 @@ __all__ = [
     "PapersBatch",
     "PapersBatchRead",
     "PapersFetch",
+    "PapersPage",
     "PapersQuery",
     "PeriodRead",
     "Problem",
@@ -143,6 +145,7 @@ __all__ = [
     "ReceiptRead",
     "Resumed",
     "RevisionRead",
+    "SearchRead",
     "SourceRead",
     "SpendingRead",
     "StatsAnswer",

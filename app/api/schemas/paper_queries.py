@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from app.api.fields import Day, Language, Line
 from app.api.schemas.common import AnnounceTypeName
 from app.arxiv import ids, taxonomy
 from app.errors import InvalidInput
+from app.lookup import Lookup, Mode
 from app.papers import FIELDS, Direction, PaperFilter, PaperQuery, Shown, Sort, Standing
 
 MAX_IDS = 200
+MAX_PASTED = 20_000
 
 
 def _split(value: Any) -> Any:
@@ -98,14 +100,30 @@ class PaperSelection(BaseModel):
     ids: Annotated[list[str], BeforeValidator(_split), AfterValidator(_canonical_ids)] | None = Field(
         default=None, description="Only these papers, in any form; repeated, or separated by commas"
     )
-    sort: Sort = Field(
-        default=Sort.ID,
-        description="By the id (which is in time order over both schemes), by `first_announced_on`, or by `submitted_at`; a "
-        "paper without the date counts as older than all others",
+    q: Annotated[str, Field(min_length=1, max_length=MAX_PASTED)] | None = Field(
+        default=None,
+        description='What to search for: words, `"phrases"`, `-exclusions`, `OR`, prefixes such as `ti:` and `au:` '
+        "(docs/search.md), in English, Chinese and other languages; or a text, such as an abstract, to find papers like it",
+        examples=["graph neural -survey", "大模型 推理"],
+    )
+    mode: Mode = Field(
+        default=Mode.LEXICAL, description="With `q`: by words, or by words and meaning together (`hybrid`)"
+    )
+    sort: Sort | None = Field(
+        default=None,
+        description="By the id (which is in time order over both schemes; usual without `q`), by `first_announced_on`, by "
+        "`submitted_at`, or by relevance (usual with `q`; the best 1,000). A paper without the date counts as older than all "
+        "others",
     )
     order: Direction = Field(default=Direction.DESC, description="`desc`: the newest first")
     fields: FieldNames | None = Field(default=None)
     include: Included | None = Field(default=None)
+
+    @model_validator(mode="after")
+    def _only_with_q(self) -> "PaperSelection":
+        if self.q is None and (self.sort is Sort.RELEVANCE or self.mode is not Mode.LEXICAL):
+            raise ValueError("sort=relevance and mode=hybrid are for searches; give q, too")
+        return self
 
     _question: PaperQuery | None = PrivateAttr(default=None)
     _bound: list[Any] | None = PrivateAttr(default=None)
@@ -116,10 +134,14 @@ class PaperSelection(BaseModel):
             self._question = self._make_question(default_language)
         return self._question
 
+    def lookup(self, question: PaperQuery) -> Lookup | None:
+        """The search that is asked for, if one is."""
+        return Lookup(self.q, self.mode, question) if self.q is not None else None
+
     def bound(self, question: PaperQuery) -> list[Any]:
         """What a cursor of the list belongs to: its filters and its order."""
         if self._bound is None:
-            self._bound = ["papers", repr(question.wanted), question.sort, question.direction]
+            self._bound = ["papers", repr(question.wanted), question.sort, question.direction, self.q, self.mode]
         return self._bound
 
     def _make_question(self, default_language: str) -> PaperQuery:
@@ -137,7 +159,8 @@ class PaperSelection(BaseModel):
             withdrawn=self.withdrawn,
             arxiv_ids=tuple(self.ids) if self.ids is not None else None,
         )
-        return PaperQuery(wanted, self.sort, self.order, shown(self.fields, self.include, self.language))
+        sort = self.sort or (Sort.ID if self.q is None else Sort.RELEVANCE)
+        return PaperQuery(wanted, sort, self.order, shown(self.fields, self.include, self.language))
 
 
 def shown(fields: Sequence[str] | None, include: Sequence[str] | None, language: str | None) -> Shown:

@@ -125,14 +125,30 @@ def _only_the_id_is_sure(schema: dict[str, Any]) -> None:
     schema["required"] = ["arxiv_id"]
 
 
+class HighlightRead(BaseModel):
+    """Where a paper has what was looked for: HTML whose only element is `<mark>`, everything else of it is escaped."""
+
+    title: str | None = Field(description="The whole title", examples=["A <mark>graph</mark> of words"])
+    snippets: list[str] = Field(
+        description="The best passage of the abstract, and of translations that have hits, their titles first",
+        examples=[["… we draw <mark>graphs</mark> of …"]],
+    )
+
+
 class PaperListed(PaperRead):
-    """A paper in a list; with `fields` only some of its fields, with `include=summaries` its summaries."""
+    """A paper in a list; with `fields` only some of its fields, with `include=summaries` its summaries, with `q` how it was
+    found.
+    """
 
     model_config = ConfigDict(json_schema_extra=_only_the_id_is_sure)
 
     summaries: list[SummaryRead] | None = Field(
         default=None, description="With `include=summaries`: the done ones that speak for the paper, by language"
     )
+    score: float | None = Field(
+        default=None, description="With `q`: the more, the better; comparable within one answer only", examples=[11.42]
+    )
+    highlight: HighlightRead | None = Field(default=None, description="With `q`: where the paper has the words")
 
 
 class PaperDetail(PaperRead):

@@ -1,0 +1,168 @@
+"""Papers in the order by relevance, by the index alone: those with everything that is asked for, or with some of it.
+
+**Everything** (``with_all``): by the weights of the words and phrases that their titles have, then the newest first.
+
+**Some** (``with_some``): candidates come from the rarest words, as many of them as have ``BUDGET`` papers together; their
+number is bounded whatever is pasted in. The best ``MAX_SOME`` by the sum of weights are then looked at with all words: a
+word in a title counts half as much again, and a paper's score shrinks a little as its text grows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import Integer, Text
+
+from app.models import Paper, SearchDocument
+from app.search.asking import Condition, quoted, title_condition
+from app.search.syntax import Term
+from app.search.weighing import Lexeme, Weights
+
+MAX_SOME: Final = 100
+"""Papers that are ranked if none has everything."""
+
+BUDGET: Final = 20_000
+"""Postings that are looked at to find them."""
+
+MAX_LOOKED_UP: Final = 32
+"""Words that are looked up to find them, the rarest."""
+
+MAX_TITLE_TERMS: Final = 8
+"""Words and phrases, the rarest, that the order of those with everything looks for in titles."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a paper stands in an order by relevance: better ones are greater."""
+
+    score: int
+    order_key: str
+
+
+def with_all(
+    condition: Condition,
+    weighted: Sequence[tuple[Term, int]],
+    *,
+    with_paper: bool,
+    in_title: bool,
+    after: Place | None,
+    key: ColumnElement[str],
+) -> Select[Any, str]:
+    """Score and key of the papers for which a condition holds, the best first, behind ``after``.
+
+    Two lists, one behind the other: those with a word ``in_title``, and, cheap to find however common the words are, those
+    without, whose score is 0. ``with_paper``: the condition asks about ``Paper``, too. ``key``
+    is what orders papers of the same score.
+    """
+    titles = [(title_condition(term), weight) for term, weight in weighted]
+    score: ColumnElement[int] = literal(0)
+    if in_title:
+        score = reduce(add, (case((holds, weight), else_=0) for holds, weight in titles))
+    query = select(score.label("score"), SearchDocument.order_key).where(condition)
+    if with_paper:
+        query = query.join(Paper, Paper.order_key == SearchDocument.order_key)
+    if titles:
+        has_one = or_(*(holds for holds, _ in titles))
+        query = query.where(has_one if in_title else not_(has_one))
+    if after is not None and in_title:
+        query = query.where(
+            tuple_(score, SearchDocument.order_key) < tuple_(literal(after.score), literal(after.order_key))
+        )
+    elif after is not None:
+        query = query.where(SearchDocument.order_key < after.order_key)
+    order = [score.desc()] if in_title else []
+    return query.order_by(*order, key.desc())
+
+
+_RESCORE: Final = text(
+    """
+    SELECT document.order_key, (of_all.score * 2000 / (2000 + document.size))::int AS score
+    FROM (
+        SELECT order_key, words, bigrams, title_words, title_bigrams, length(words) + length(bigrams) AS size
+        FROM search_documents WHERE order_key = ANY(:keys)
+    ) AS document
+    CROSS JOIN LATERAL (
+        SELECT sum(term.weight * (2 + (term.lexeme = ANY(tsvector_to_array(title_words || title_bigrams)))::int)) AS score
+        FROM unnest(tsvector_to_array(words) || tsvector_to_array(bigrams)) AS own(lexeme)
+        JOIN unnest(CAST(:lexemes AS text[]), CAST(:weights AS int[])) AS term(lexeme, weight) USING (lexeme)
+    ) AS of_all
+    ORDER BY 2 DESC, 1 DESC
+    """
+)
+
+
+async def with_some(
+    session: AsyncSession,
+    lexemes: Sequence[Lexeme],
+    weights: Weights,
+    *,
+    conditions: Sequence[ColumnElement[bool]],
+) -> list[Place]:
+    """The best papers that have any of these, the best first; ``conditions`` are over ``Paper``."""
+    chosen = _rarest(lexemes, weights)
+    if not chosen:
+        return []
+    keys = list(await session.scalars(_candidates(chosen, weights, conditions)))
+    named = [one for one in lexemes if weights.of(one)]
+    rows = await session.execute(
+        _RESCORE,
+        {"keys": keys, "lexemes": [one.text for one in named], "weights": [weights.of(one) for one in named]},
+    )
+    return [Place(score or 0, key) for key, score in rows]
+
+
+def _rarest(lexemes: Sequence[Lexeme], weights: Weights) -> list[Lexeme]:
+    """The rarest of what papers have, up to the budget, but at least one."""
+    chosen: list[Lexeme] = []
+    postings = 0
+    for one in sorted((one for one in lexemes if weights.of(one)), key=lambda one: (-weights.of(one), one.text)):
+        postings += weights.papers[one.text]
+        if chosen and (postings > BUDGET or len(chosen) == MAX_LOOKED_UP):
+            break
+        chosen.append(one)
+    return chosen
+
+
+def _candidates(
+    chosen: Sequence[Lexeme], weights: Weights, conditions: Sequence[ColumnElement[bool]]
+) -> Select[Any, str]:
+    found = []
+    for is_pair, vector in ((False, SearchDocument.words), (True, SearchDocument.bigrams)):
+        some = [one for one in chosen if one.is_pair is is_pair]
+        if not some:
+            continue
+        queries = [quoted(one.text, is_prefix=is_pair and len(one.text) == 1) for one in some]
+        rows = func.unnest(literal(queries, ARRAY(Text)), literal([weights.of(one) for one in some], ARRAY(Integer)))
+        term = rows.table_valued("query", "weight", name=f"term_{int(is_pair)}").render_derived()
+        # One lookup for each word, and never a scan with all of them: that is what OFFSET 0 makes Postgres do.
+        has = vector.bool_op("@@")(cast(term.c.query, TSQUERY))
+        document = select(SearchDocument.order_key).where(has).offset(0).lateral(f"document_{int(is_pair)}")
+        found.append(select(document.c.order_key, term.c.weight).join_from(term, document, true()))
+    hits = union_all(*found).subquery("hit")
+    query = select(hits.c.order_key)
+    if conditions:
+        query = query.join(Paper, Paper.order_key == hits.c.order_key).where(*conditions)
+    return (
+        query.group_by(hits.c.order_key)
+        .order_by(func.sum(hits.c.weight).desc(), hits.c.order_key.desc())
+        .limit(MAX_SOME)
+    )

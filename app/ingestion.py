@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import channels, digests, listings, runs, summaries
+from app import channels, digests, listings, runs, search, summaries
 from app.arxiv import calendar, taxonomy
 from app.arxiv.entries import Feed
 from app.arxiv.feed import parse_feed
@@ -107,6 +107,8 @@ async def _save(
         if compose and (stored.arxiv_ids or calendar.is_batch_day(feed.announced_on)):
             for job in await digests_to_compose(session, tools.settings, {feed.announced_on}, named):
                 await enqueue_once(session, job)
+        for job in await due_indexing(session):
+            await enqueue_once(session, job)
         await runs.end_run(
             session,
             run_id,
@@ -118,6 +120,11 @@ async def _save(
             counts=stored.counts(),
         )
     return stored
+
+
+async def due_indexing(session: AsyncSession) -> list[NewJob]:
+    """The job that indexes what is not, or was by an older release, and counts the words again, if there is something to do."""
+    return [] if await search.is_complete(session) else [NewJob(JobKind.INDEX, {}, lock="index", queueing_lock="index")]
 
 
 async def ask_for_summaries(session: AsyncSession, tools: Tools, arxiv_ids: Collection[str]) -> None:

@@ -295,15 +295,8 @@ async def due_jobs(session: AsyncSession, tools: Tools, now: datetime) -> list[N
         *await due_harvests(session, tools, now),
         *await due_digests(session, tools, now),
         *await embedding.due_embeddings(session, tools.settings),
-        *await due_indexing(session),
+        *await ingestion.due_indexing(session),
     ]
-
-
-async def due_indexing(session: AsyncSession) -> list[NewJob]:
-    """The job that indexes what is not, or was by an older release: papers are indexed when they are stored, so there is
-    seldom one.
-    """
-    return [] if await search.is_complete(session) else [NewJob(JobKind.INDEX, {}, lock="index", queueing_lock="index")]
 
 
 async def due_digests(session: AsyncSession, tools: Tools, now: datetime) -> list[NewJob]:

@@ -343,7 +343,7 @@ async def test_a_role_without_rights_is_told_so_and_answered_by_words(
             answer = await ask(service.client, FEW_SHOT)
             assert answer["search"]["mode"] == "lexical"
             assert "have its owner run CREATE EXTENSION vector" in answer["search"]["reason"]
-            assert named(answer) == [PROMPTS]
+            assert named(answer)[0] == PROMPTS
             done = await embedding.embed_lacking(tools.database, tools.settings)
             assert done.obstacle == answer["search"]["reason"]
             async with tools.database.transaction() as session:
@@ -369,7 +369,7 @@ async def test_a_postgres_without_pgvector_is_told_so(
     await store_all(service.tools, tmp_path)
     answer = await ask(service.client, FEW_SHOT)
     assert answer["search"]["reason"] == "This Postgres has no pgvector; install it on the database's machine."
-    assert named(answer) == [PROMPTS]
+    assert named(answer)[0] == PROMPTS
 
 
 async def test_without_the_extra_all_else_works_and_says_so(

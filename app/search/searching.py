@@ -139,7 +139,7 @@ async def like(
     places = await ranking.with_some(session, query.lexemes, weights, conditions=conditions)
     keys = [place.order_key for place in places[:limit]]
     rows = await session.execute(select(Paper.order_key, Paper.arxiv_id).where(among(Paper.order_key, keys)))
-    ids: dict[str, str] = dict(rows.tuples().all())
+    ids = {row.order_key: row.arxiv_id for row in rows}
     return [(ids[place.order_key], place.score / 100) for place in places[:limit] if place.order_key in ids]
 
 

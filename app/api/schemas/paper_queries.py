@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+)
 
 from app.api.fields import Day, Language, Line
 from app.api.schemas.common import AnnounceTypeName
@@ -119,11 +128,12 @@ class PaperSelection(BaseModel):
     fields: FieldNames | None = Field(default=None)
     include: Included | None = Field(default=None)
 
-    @model_validator(mode="after")
-    def _only_with_q(self) -> "PaperSelection":
-        if self.q is None and (self.sort is Sort.RELEVANCE or self.mode is not Mode.LEXICAL):
-            raise ValueError("sort=relevance and mode=hybrid are for searches; give q, too")
-        return self
+    @field_validator("mode", "sort")
+    @classmethod
+    def _only_with_q(cls, value: Mode | Sort | None, info: ValidationInfo) -> Mode | Sort | None:
+        if value in (Mode.HYBRID, Sort.RELEVANCE) and "q" in info.data and info.data["q"] is None:
+            raise ValueError(f"{value} is for searches; give q, too")
+        return value
 
     _question: PaperQuery | None = PrivateAttr(default=None)
     _bound: list[Any] | None = PrivateAttr(default=None)

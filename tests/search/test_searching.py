@@ -297,8 +297,8 @@ async def test_what_the_worker_summarises_is_found(
 
 
 async def test_the_worker_indexes_what_an_older_release_left(tools: Tools, database_url: str) -> None:
+    from app.ingestion import due_indexing
     from app.jobs import enqueue_once
-    from app.tasks import due_indexing
     from app.worker import work_off
 
     await corpus.store(tools.database, [record("2401.00001", title="Zebras"), record("2401.00002", title="Zebras")])

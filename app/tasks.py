@@ -61,8 +61,8 @@ KEEP_JOBS_HOURS = 30 * 24
 Handler = Callable[..., Awaitable[dict[str, Any] | None]]
 
 
-def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
-    """The job engine with every handler and the schedule; ``conninfo`` is a ``postgresql://`` address."""
+def build_app(tools: Tools, conninfo: str, *, is_scheduled: bool = True) -> procrastinate.App:
+    """The job engine with every handler and, on wish, the schedule; ``conninfo`` is a ``postgresql://`` address."""
     app = procrastinate.App(
         # The timeout bounds how long a worker whose database has gone takes to stop.
         connector=procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=6, timeout=10.0),
@@ -81,7 +81,7 @@ def build_app(tools: Tools, conninfo: str) -> procrastinate.App:
     _register(app, tools, JobKind.EMBED, embed)
     _register(app, tools, JobKind.REQUEST, request)
     _register(app, tools, JobKind.INDEX, index)
-    _schedule(app, tools)
+    _schedule(app, tools, is_scheduled=is_scheduled)
     return app
 
 
@@ -261,10 +261,13 @@ async def index(tools: Tools, job_id: int | None = None) -> dict[str, Any]:
     return {"indexed": await search.rebuild(tools.database)}
 
 
-def _schedule(app: procrastinate.App, tools: Tools) -> None:
+def _schedule(app: procrastinate.App, tools: Tools, *, is_scheduled: bool) -> None:
     """Periodic work; the engine sees to it that each moment fires once in the whole cluster."""
 
-    @app.periodic(cron="*/30 * * * *")
+    def at(cron: str) -> Callable[..., Any]:
+        return app.periodic(cron=cron) if is_scheduled else lambda task: task
+
+    @at("*/30 * * * *")
     @app.task(name="poll", queueing_lock="poll", pass_context=False)
     async def poll(timestamp: int) -> None:
         async with tools.database.transaction() as session:
@@ -274,7 +277,7 @@ def _schedule(app: procrastinate.App, tools: Tools) -> None:
         async with tools.database.transaction() as session:
             await search.tidy(session)
 
-    @app.periodic(cron="17 3 * * *")
+    @at("17 3 * * *")
     @app.task(name="clean_up", queueing_lock="clean_up", pass_context=False)
     async def clean_up(timestamp: int) -> None:
         await app.job_manager.delete_old_jobs(

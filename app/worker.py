@@ -115,8 +115,8 @@ async def run_summaries(tools: Tools, url: str) -> None:
 
 
 async def work_off(tools: Tools, url: str) -> None:
-    """Do the jobs that are due, and those that they lead to, and return."""
-    app = build_app(tools, url)
+    """Do the jobs that are due, and those that they lead to, and return; what the schedule would ask for is not among them."""
+    app = build_app(tools, url, is_scheduled=False)
     async with app.open_async():
         while True:
             for queue, concurrency in _queues(tools.settings):

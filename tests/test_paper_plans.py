@@ -91,7 +91,7 @@ FILTERS = {
 }
 
 
-@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("sort", [Sort.ID, Sort.ANNOUNCED, Sort.SUBMITTED])
 @pytest.mark.parametrize("name", FILTERS)
 async def test_no_list_reads_a_table_from_end_to_end(corpus: asyncpg.Connection, name: str, sort: Sort) -> None:
     for direction in Direction:
@@ -107,7 +107,7 @@ DEEP = {
 }
 
 
-@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("sort", [Sort.ID, Sort.ANNOUNCED, Sort.SUBMITTED])
 @pytest.mark.parametrize(
     "name",
     [

@@ -246,8 +246,8 @@ def _examples(answers: list[Answered]) -> dict[str, dict[str, Any]]:
 
 
 def _differences(old: Any, new: Any, place: str = "") -> list[str]:
-    """Where two answers are not of one form; what may be null, or is an empty list, is like anything."""
-    if old is None or new is None:
+    """Where two answers are not of one form; what is null or empty is like anything."""
+    if old in (None, [], {}) or new in (None, [], {}):
         return []
     if isinstance(old, dict) and isinstance(new, dict):
         odd = [f"{place}/{name}" for name in sorted(old.keys() ^ new.keys())]
@@ -255,7 +255,7 @@ def _differences(old: Any, new: Any, place: str = "") -> list[str]:
             text for name in old.keys() & new.keys() for text in _differences(old[name], new[name], f"{place}/{name}")
         ]
     if isinstance(old, list) and isinstance(new, list):
-        return _differences(old[0], new[0], f"{place}/0") if old and new else []
+        return _differences(old[0], new[0], f"{place}/0")
     numbers = (int, float)
     is_like = type(old) is type(new) or (type(old) in numbers and type(new) in numbers)
     return [] if is_like else [place]

@@ -29,6 +29,27 @@ Thank you to arXiv for use of its open access interoperability. This service was
 it necessarily express or reflect the policies or opinions of, arXiv.
 """
 
+TAGS = [
+    {"name": "papers", "description": "Found by filters and searches, read by their ids, streamed whole, compared."},
+    {
+        "name": "summaries",
+        "description": "One-line summaries and translations: asked for, written by hand, still to be made.",
+    },
+    {"name": "listings", "description": "What arXiv announced in a category on a day, and whether it was read."},
+    {"name": "completeness", "description": "Whether everything is there: freshness, counts, arXiv's calendar."},
+    {"name": "harvests", "description": "What is asked of arXiv: harvests over OAI-PMH, and every single request."},
+    {"name": "channels", "description": "Named streams of digests: arXiv's categories, and those that users make."},
+    {
+        "name": "digests",
+        "description": "The papers of a day, a period, a query or a choice, in revisions and in ten formats.",
+    },
+    {"name": "feeds", "description": "A channel's digests, or their papers, for feed readers."},
+    {"name": "changes", "description": "The log of all that is not what it was, for copies."},
+    {"name": "jobs", "description": "Work in the background: how it stands and how it ended."},
+    {"name": "keys", "description": "Who may do what."},
+    {"name": "operation", "description": "Whether the process is alive, and whether it can serve."},
+]
+
 
 def create_app(tools: Tools | None = None) -> FastAPI:
     """The application; without ``tools`` it opens its own from the environment, as under ``uvicorn --factory``."""
@@ -45,6 +66,10 @@ def create_app(tools: Tools | None = None) -> FastAPI:
         version=version("zhaiyao"),
         summary="Digests of new arXiv papers, summarised and translated",
         description=DESCRIPTION,
+        contact={"name": "Zhaiyao's founders"},
+        license_info={"name": "MIT License", "identifier": "MIT"},
+        servers=[{"url": "/", "description": "The service that gave this document"}],
+        openapi_tags=TAGS,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
         responses={500: {"model": Problem}},  # which brings its schema into the document
@@ -72,7 +97,9 @@ def _document_problems(app: FastAPI) -> None:
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return contract.complete(make())
+        if app.openapi_schema is None:  # completed once: it is changed in place
+            app.openapi_schema = contract.complete(make())
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 

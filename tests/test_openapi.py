@@ -87,6 +87,12 @@ def test_the_document_is_the_one_that_was_agreed_on(document: dict[str, Any]) ->
         )
 
 
+def test_it_is_the_same_whenever_it_is_asked_for() -> None:
+    nothing: Any = None
+    app = create_app(Tools(nothing, nothing, nothing, nothing))
+    assert json.dumps(app.openapi()) == json.dumps(app.openapi())
+
+
 def test_every_promised_address_is_there(document: dict[str, Any]) -> None:
     there = {tuple(name.split(" ")) for name, _ in operations(document)}
     assert there >= PROMISED
@@ -179,6 +185,26 @@ def test_references_lead_somewhere_and_nothing_is_left_over(document: dict[str, 
         assert f'"#/components/schemas/{schema}"' in text, f"nothing uses {schema}"
     for reference in (part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]):
         assert reference in document["components"]["schemas"], reference
+
+
+def test_every_parameter_and_body_says_what_it_may_look_like(document: dict[str, Any]) -> None:
+    telling = {"$ref", "const", "default", "enum", "examples"}
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description"), (name, parameter["name"])
+            branches = [parameter["schema"], *parameter["schema"].get("anyOf", ())]
+            is_clear = "example" in parameter or any(telling & branch.keys() for branch in branches)
+            is_clear |= any(branch.get("type") == "boolean" for branch in branches)
+            # A cursor is opaque: any that stood here would be refused.
+            assert is_clear or parameter["name"] == "cursor", (name, parameter["name"])
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert content["example"], name
+
+
+def test_every_tag_is_described(document: dict[str, Any]) -> None:
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert described.keys() == {tag for _, operation in operations(document) for tag in operation["tags"]}
+    assert document["info"]["license"]["identifier"] == "MIT"
 
 
 def test_bodies_refuse_unknown_fields(document: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ against this.
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -19,6 +18,8 @@ from app.errors import ZhaiyaoError
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _DECLARED: Final = "x-errors"
 _SAFE: Final = ("get", "head")
+_TELLING: Final = {"$ref", "const", "default", "enum", "examples"}
+"""What of a parameter's schema says as much as an example."""
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-ID": {
@@ -99,15 +100,16 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
     once.document(schema)
     components = schema["components"]
     components["headers"] = HEADERS
+    examples = _examples()
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            _complete_operation(path, method, operation)
+            _complete_operation(path, method, operation, examples.get(operation["operationId"], {}))
     components["schemas"].pop("HTTPValidationError", None)
     components["schemas"].pop("ValidationError", None)
     return schema
 
 
-def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+def _complete_operation(path: str, method: str, operation: dict[str, Any], examples: dict[str, Any]) -> None:
     responses: dict[str, dict[str, Any]] = operation["responses"]
     declared = {code for response in responses.values() for code in response.pop(_DECLARED, ())}
     for status in [status for status in responses if status[0] not in "123"]:
@@ -117,15 +119,21 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         if sample.code in declared or sample.code in set(_usual(path, method, operation)):
             errors.setdefault(str(sample.status), []).append(sample)
     is_conditional = "304" in responses
+    # What is rendered has the date of its revision; JSON changes with more than one thing, and has tags alone.
+    is_dated = is_conditional and responses["200"]["content"].keys() != {"application/json"}
     if is_conditional:
-        named = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
-        extra = [one for one in _CONDITIONS if str(one["name"]).lower() not in named]
-        operation["parameters"] = [*operation.get("parameters", ()), *extra]
+        operation["parameters"] = [*operation.get("parameters", ()), *_CONDITIONS[: 2 if is_dated else 1]]
+    for parameter in operation.get("parameters", ()):
+        described = samples.DESCRIPTIONS.get((parameter["in"], parameter["name"]))
+        if described is not None:
+            parameter.setdefault("description", described)
+        _give_example(parameter)
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content |= {"example": examples["request"]} if "request" in examples else {}
     for status, response in responses.items():
-        _give_headers(response, _headers_of(operation, method, status, is_conditional))
-        example = _examples().get(operation["operationId"], {}).get(status)
-        if example is not None and "application/json" in response.get("content", {}):
-            response["content"]["application/json"]["example"] = example
+        _give_headers(response, _headers_of(operation, method, status, is_conditional, is_dated))
+        if status in examples and "application/json" in response.get("content", {}):
+            response["content"]["application/json"]["example"] = examples[status]
     for status, found in sorted(errors.items()):
         responses[status] = _error(found, has_limit=operation["security"] != [])
 
@@ -160,7 +168,9 @@ def _usual(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
         yield "invalid_query"
 
 
-def _headers_of(operation: dict[str, Any], method: str, status: str, is_conditional: bool) -> Iterator[str]:
+def _headers_of(
+    operation: dict[str, Any], method: str, status: str, is_conditional: bool, is_dated: bool
+) -> Iterator[str]:
     """The headers of an answer that is no error."""
     yield "X-Request-ID"
     if operation["security"] != []:
@@ -168,7 +178,7 @@ def _headers_of(operation: dict[str, Any], method: str, status: str, is_conditio
     parameters = {(parameter["in"], parameter["name"].lower()) for parameter in operation.get("parameters", ())}
     if is_conditional or (("header", "if-match") in parameters and status in ("200", "201")):
         yield from ("ETag", "Cache-Control")
-    if is_conditional:
+    if is_dated:
         yield "Last-Modified"
     if ("query", "cursor") in parameters and status == "200":
         yield "Link"
@@ -176,6 +186,18 @@ def _headers_of(operation: dict[str, Any], method: str, status: str, is_conditio
         yield "Location"
     if ("header", "idempotency-key") in parameters:
         yield "Idempotency-Replayed"
+
+
+def _give_example(parameter: dict[str, Any]) -> None:
+    """To a parameter that has none, unless its schema names all of its values or the one that it usually has."""
+    schema = parameter["schema"]
+    branches = [schema, *schema.get("anyOf", ())]
+    if "example" in parameter or any(_TELLING & branch.keys() for branch in branches):
+        return
+    if parameter["name"] == "id":  # of a digest a text, of everything else a number
+        parameter["example"] = 42 if schema["type"] == "integer" else samples.DIGEST_ID
+    elif (example := samples.PARAMETERS.get((parameter["in"], parameter["name"]))) is not None:
+        parameter["example"] = example
 
 
 def _give_headers(response: dict[str, Any], names: Iterator[str]) -> None:
@@ -201,9 +223,8 @@ def _error(found: list[samples.Sample], *, has_limit: bool) -> dict[str, Any]:
     return response
 
 
-@cache
 def _examples() -> dict[str, dict[str, Any]]:
-    """Real answers of the service with the bundled listing, by operation and status; a test makes them and holds them fresh."""
+    """Real requests and answers over the bundled listing, by operation and status; ``tests/test_examples.py`` makes them."""
     text = resources.files("app.api").joinpath("examples.json").read_text(encoding="utf-8")
     examples: dict[str, dict[str, Any]] = json.loads(text)
     return examples

@@ -42,9 +42,14 @@ class Expected:
 def _expected(
     if_match: Annotated[
         str | None,
-        Header(description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412"),
+        Header(
+            alias="If-Match",
+            description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412",
+        ),
     ] = None,
-    if_none_match: Annotated[str | None, Header(description="`*`: only if there is nothing yet; otherwise 412")] = None,
+    if_none_match: Annotated[
+        str | None, Header(alias="If-None-Match", description="`*`: only if there is nothing yet; otherwise 412")
+    ] = None,
 ) -> Expected:
     return Expected(if_match, if_none_match)
 
@@ -52,7 +57,10 @@ def _expected(
 def _expected_match(
     if_match: Annotated[
         str | None,
-        Header(description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412"),
+        Header(
+            alias="If-Match",
+            description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412",
+        ),
     ] = None,
 ) -> Expected:
     return Expected(if_match, None)

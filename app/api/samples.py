@@ -1,4 +1,4 @@
-"""One example of every error that a caller may see, for the OpenAPI document."""
+"""Examples for the OpenAPI document: one of every error that a caller may see, and of every parameter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,3 +107,69 @@ SAMPLES: Final = (
     ),
 )
 """In the order in which an answer's examples are shown."""
+
+
+DIGEST_ID: Final = "8db413b15afe181defa0"
+
+PARAMETERS: Final[Mapping[tuple[str, str], Any]] = {
+    ("path", "arxiv_id"): "2404.02342",
+    ("path", "slug"): "cs.CL",
+    ("path", "format"): "md",
+    ("path", "language"): "zh",
+    ("path", "revision"): 1,
+    ("query", "category"): "cs.CL",
+    ("query", "primary"): "cs.CL",
+    ("query", "archive"): "econ",
+    ("query", "target"): "cs.CL",
+    ("query", "channel"): "cs.CL",
+    ("query", "digest"): DIGEST_ID,
+    ("query", "announced_from"): "2026-01-13",
+    ("query", "announced_to"): "2026-01-16",
+    ("query", "submitted_from"): "2026-01-01",
+    ("query", "submitted_to"): "2026-01-31",
+    ("query", "since"): "2026-01-13T05:30:00Z",
+    ("query", "announce_type"): ["new", "cross"],
+    ("query", "language"): "zh",
+    ("query", "ids"): ["2404.02342", "hep-th/9901001"],
+    ("query", "include"): ["summaries"],
+    ("query", "kinds"): ["paper", "summary"],
+    ("query", "reason"): "budget",
+    ("query", "check"): "addresses-model",
+    ("query", "year"): 2026,
+    ("query", "revision"): 1,
+    ("query", "against"): 0,
+    ("query", "limit"): 5,
+    ("query", "math"): "unicode",
+    ("query", "style"): "classic",
+    ("header", "If-Match"): '"6f1c9a5e0b1d4c7f8a2e3b4c5d6e7f80"',
+    ("header", "If-None-Match"): '"6f1c9a5e0b1d4c7f8a2e3b4c5d6e7f80"',
+    ("header", "If-Modified-Since"): "Tue, 13 Jan 2026 05:12:07 GMT",
+}
+"""What a parameter may look like, by where it is and its name, which means the same wherever it is taken."""
+
+DESCRIPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("path", "arxiv_id"): "In any form: `2404.02342`, `2404.02342v1`, `arXiv:2404.02342`, `hep-th/9901001`",
+    ("path", "slug"): "Of a channel, or any name of a category or archive: `cs.CL`, `econ`",
+    ("path", "id"): "As in the list",
+    ("path", "format"): "`atom`, `rss` or `json`",
+    ("path", "revision"): "As in the list of revisions; the first is 1",
+    ("query", "category"): "A category or archive, under any of its names",
+    ("query", "channel"): "Only digests of this channel",
+    ("query", "language"): "Only in this language (BCP 47)",
+    ("query", "announced_from"): "Announced on or after this batch date (US Eastern)",
+    ("query", "announced_to"): "Announced on or before this batch date (US Eastern)",
+    (
+        "query",
+        "fields",
+    ): "Only these fields of each paper; repeated, or separated by commas. `arxiv_id` is always there",
+    (
+        "query",
+        "include",
+    ): "`summaries`: with the done summaries that speak for each paper; with `language`, that one alone",
+    ("query", "kind"): "Only of this kind",
+    ("query", "origin"): "Only those that were made so",
+    ("query", "outcome"): "Only those that ended so",
+    ("query", "state"): "Only those that stand so",
+    ("query", "status"): "Only those that stand so",
+}
+"""What a parameter is, where its route says no more about it."""

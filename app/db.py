@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.exc import DBAPIError, DisconnectionError, MissingGreenlet
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.util import greenlet_spawn
@@ -68,6 +68,10 @@ def prepare(statement: Executable) -> Prepared:
     return Prepared(sql, tuple(compiled.positiontup or ()), constants, mark)
 
 
+class _NotAtHandError(Exception):
+    """There is no connection without waiting."""
+
+
 LastWork = Callable[[AsyncSession, set[str]], Awaitable[None]]
 _LAST = "last"
 
@@ -105,6 +109,7 @@ class Database:
         self._is_trying = True
         event.listen(self.engine.sync_engine, "checkout", self._try_out)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "do_connect", self._allow)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
@@ -172,7 +177,7 @@ class Database:
         self._is_trying = False
         try:
             fairy = self.engine.sync_engine.raw_connection()
-        except MissingGreenlet:  # the one in front was cut, and must be made again
+        except _NotAtHandError:  # the one in front was cut, and must be made again
             return None
         finally:
             self._is_trying = True
@@ -181,6 +186,11 @@ class Database:
             fairy.close()
             return None
         return fairy
+
+    def _allow(self, *_: Any) -> None:
+        """Let the pool open a connection, which needs a greenlet, unless one is looked for that is there."""
+        if not self._is_trying:
+            raise _NotAtHandError
 
     def _try_out(self, connection: Any, record: Any, fairy: Any) -> None:
         """Have the pool replace a connection that is closed, or does not answer when it is tried."""

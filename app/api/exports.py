@@ -151,5 +151,7 @@ async def _stream(
     if getattr(request.state, "is_head", False):  # Nobody reads the rest.
         STREAMS.running -= 1
         await batches.aclose()  # type: ignore[attr-defined]  # it is a generator
-        return Response(media_type=media_type, headers=headers)
+        response = Response(media_type=media_type, headers=headers)
+        del response.headers["content-length"]  # GET does not know it either
+        return response
     return Stream(parts(), media_type=media_type, headers=headers)

@@ -26,6 +26,7 @@ def parse(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=10_000)
 def is_loopback(text: str) -> bool:
     """Whether an address is this machine's own."""
     address = parse(text)

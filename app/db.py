@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -44,9 +43,6 @@ _DIALECT: Final[Dialect] = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 PING_AFTER: Final = 1.0
 """Seconds of rest after which a connection is tried even by those who can read again if it does not work."""
 
-# Whoever may fail once spares the round trip that tries the connection: a third of what a quick read takes.
-_reads_again: ContextVar[bool] = ContextVar("reads_again", default=False)
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -72,6 +68,10 @@ def prepare(statement: Executable) -> Prepared:
     return Prepared(sql, tuple(compiled.positiontup or ()), constants, mark)
 
 
+class _NotAtHandError(Exception):
+    """There is no connection without waiting."""
+
+
 LastWork = Callable[[AsyncSession, set[str]], Awaitable[None]]
 _LAST = "last"
 
@@ -89,21 +89,27 @@ class Database:
 
     With ``patience`` no statement takes longer, none waits longer for a lock than a third of it, and no transaction is left
     open for so long without one: callers of the API cannot hold the database. Work in the background goes without.
+
+    There are never more than twice ``pool_size`` connections. All that were needed at a time are kept, the last used in front:
+    to open one takes longer than ten quick reads.
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, patience: timedelta | None = None) -> None:
         self.url = url
         self.engine = create_async_engine(
             sqlalchemy_url(url),
-            pool_size=pool_size,
-            max_overflow=pool_size,
+            pool_size=2 * pool_size,
+            max_overflow=0,
+            pool_use_lifo=True,
             hide_parameters=True,  # errors are logged, and what callers send may be secret
             connect_args={
                 "server_settings": {"application_name": "zhaiyao", "timezone": "UTC", **_limits_of(patience)}
             },
         )
-        event.listen(self.engine.sync_engine, "checkout", _try_out)
+        self._is_trying = True
+        event.listen(self.engine.sync_engine, "checkout", self._try_out)
         event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "do_connect", self._allow)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
@@ -126,28 +132,29 @@ class Database:
         For what is asked for often: it spares a session, a transaction and the making of results.
         """
         values = statement.values(parameters)
-        token = _reads_again.set(True)
         try:
-            return await self._fetch(statement.sql, values)
+            return await self._fetch(statement.sql, values, is_tried=False)
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-        finally:
-            _reads_again.reset(token)
         # The server was restarted, or had enough of this connection: reading again does no harm.
-        return await self._fetch(statement.sql, values)
+        return await self._fetch(statement.sql, values, is_tried=True)
 
-    async def _fetch(self, sql: str, values: list[Any]) -> list[Any]:
-        async with self.connection() as connection:
+    async def _fetch(self, sql: str, values: list[Any], *, is_tried: bool) -> list[Any]:
+        async with self.connection(is_tried=is_tried) as connection:
             rows: list[Any] = await connection.fetch(sql, *values)
             return rows
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of the pool as the driver has it; what the driver raises becomes ``DBAPIError``."""
-        fairy: PoolProxiedConnection | None = None
+    async def connection(self, *, is_tried: bool = True) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool as the driver has it; what the driver raises becomes ``DBAPIError``.
+
+        Those who can do again what has failed may have one that was not tried, if it was in use a moment ago.
+        """
+        fairy = None if is_tried else self._at_hand()
         try:
-            fairy = await self.engine.raw_connection()
+            if fairy is None:
+                fairy = await self.engine.raw_connection()
             yield fairy.driver_connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, self.engine.dialect.loaded_dbapi.Error) as error:
             raise _as_sqlalchemys(error, fairy) from error
@@ -157,7 +164,42 @@ class Database:
             raise
         finally:
             if fairy is not None:
-                await greenlet_spawn(fairy.close)
+                fairy.close()  # the pool keeps it, which needs no waiting
+
+    def _at_hand(self) -> PoolProxiedConnection | None:
+        """A connection that was in use a moment ago, if the pool has one free.
+
+        SQLAlchemy switches greenlets to wait, for a connection to be given back, made or tried. Where nothing is waited for
+        they are not needed, and they and the try would be two thirds of what a quick read costs.
+        """
+        if self.engine.sync_engine.pool.checkedin() == 0:  # type: ignore[attr-defined]  # it is a QueuePool
+            return None
+        self._is_trying = False
+        try:
+            fairy = self.engine.sync_engine.raw_connection()
+        except _NotAtHandError:  # the one in front was cut, and must be made again
+            return None
+        finally:
+            self._is_trying = True
+        driver: Any = fairy.driver_connection
+        if driver.is_closed() or monotonic() - fairy.info.get("used_at", 0.0) > PING_AFTER:
+            fairy.close()
+            return None
+        return fairy
+
+    def _allow(self, *_: Any) -> None:
+        """Let the pool open a connection, which needs a greenlet, unless one is looked for that is there."""
+        if not self._is_trying:
+            raise _NotAtHandError
+
+    def _try_out(self, connection: Any, record: Any, fairy: Any) -> None:
+        """Have the pool replace a connection that is closed, or does not answer when it is tried."""
+        if not self._is_trying:
+            return
+        try:
+            connection.ping()
+        except Exception as error:
+            raise DisconnectionError from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -192,17 +234,6 @@ def _limits_of(patience: timedelta | None) -> dict[str, str]:
         "lock_timeout": str(max(whole // 3, 1)),
         "idle_in_transaction_session_timeout": str(whole),
     }
-
-
-def _try_out(connection: Any, record: Any, fairy: Any) -> None:
-    """Have the pool replace a connection that is closed, or does not answer when it is tried."""
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
-    if not _reads_again.get() or monotonic() - record.info.get("used_at", 0.0) > PING_AFTER:
-        try:
-            connection.ping()
-        except Exception as error:
-            raise DisconnectionError from error
 
 
 def _note_use(connection: Any, record: Any) -> None:

@@ -73,10 +73,10 @@ def create_app(tools: Tools | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
         responses={500: {"model": Problem}},  # which brings its schema into the document
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else it looks for a collector at every request
     )
     if tools is not None:
         app.state.tools = tools
-    app.router.routes[:0] = FIRST
     for router in ROUTERS:
         # Feeds' addresses are lengthened by readers and by those who pass them on.
         dependencies = [] if router is feeds.router else [Depends(known_parameters)]
@@ -84,7 +84,7 @@ def create_app(tools: Tools | None = None) -> FastAPI:
     app.include_router(web.router)
     problems.install(app)
     _document_problems(app)
-    app.add_middleware(Guards, routes=_routes())
+    app.add_middleware(Guards, routes=_routes(), first=FIRST)
     return app
 
 

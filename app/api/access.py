@@ -75,14 +75,17 @@ class Needs:
             (frozenset(route.methods or ()), route.path_regex, (route.openapi_extra or {}).get(_DECLARED))
             for route in routes
         ]
-        self._declared = [route for route in self._routes if route[2] is not None]
+        self._declared = [route[1] for route in self._routes if route[2] is not None]
 
     def of(self, method: str, path: str) -> Scope | None:
         """The scope, or None for what is open to all."""
         if method in READING and path in OPEN:
             return None
         usual = Scope.READ if method in READING else Scope.WRITE
-        if not any(pattern.match(path) for _, pattern, _ in self._declared):  # nearly always
+        for declared in self._declared:
+            if declared.match(path):
+                break
+        else:  # nearly always
             return usual
         # The route that answers is the first that fits, and it may be one that declares nothing.
         for methods, pattern, scope in self._routes:

@@ -152,6 +152,6 @@ async def _stream(
         STREAMS.running -= 1
         await batches.aclose()  # type: ignore[attr-defined]  # it is a generator
         response = Response(media_type=media_type, headers=headers)
-        del response.headers["content-length"]  # it would be said of the whole stream
+        del response.headers["content-length"]  # GET does not know it either
         return response
     return Stream(parts(), media_type=media_type, headers=headers)

@@ -3,21 +3,23 @@ and a writing request's ``Idempotency-Key``. Whatever is raised in between becom
 """
 
 import logging
+import random
 import re
-import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette._utils import get_route_path
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import keys, log
 from app.api import problems
 from app.api.access import Access, Caller, Needs, caller_of
 from app.api.bodies import Bodies
+from app.api.lean import First
 from app.api.once import Once
 from app.config import Settings
 from app.db import Database
@@ -50,8 +52,9 @@ class Guards:
     The layers inside are put together at the first request: settings are known only once the application has started.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute] = ()) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[APIRoute] = (), first: Sequence[Route] = ()) -> None:
         self._app = app
+        self._first = first
         self._needs = Needs(routes)
         self._inner: ASGIApp | None = None
         self._settings: Settings | None = None
@@ -85,7 +88,7 @@ class Guards:
         if self._inner is None or self._settings is not tools.settings:
             settings = self._settings = tools.settings
             places = Places(settings.max_requests)
-            bodies = Bodies(Room(Once(self._app), places), settings.request_timeout.total_seconds())
+            bodies = Bodies(Room(Once(First(self._app, self._first)), places), settings.request_timeout.total_seconds())
             access = Access(settings, self._needs, Limiter())
             self._inner = _with_cors(Gate(bodies, access, places, is_closed=not settings.public_read), settings)
         return self._inner
@@ -202,7 +205,7 @@ def _request_id(scope: Scope) -> str:
     given: list[bytes] = [value for name, value in scope["headers"] if name == b"x-request-id"]
     if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
         return given[0].decode("ascii")
-    return uuid.uuid4().hex
+    return f"{random.getrandbits(128):032x}"
 
 
 def _without_body(send: Send) -> Send:

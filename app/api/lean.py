@@ -4,7 +4,8 @@ Solving the dependencies of twenty parameters takes longer than the query that t
 its model once, and remembered for as long as it is asked for again; errors are the same as everywhere.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import cache, lru_cache
 from inspect import signature
 from typing import Any, Final, get_args, get_origin, get_type_hints
@@ -14,8 +15,10 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette._utils import get_route_path
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_PARAMETERS: Final = 300
 
@@ -34,8 +37,32 @@ class LeanRoute(APIRoute):
 
 
 def first(path: str, endpoint: Callable[..., Awaitable[Response]]) -> Route:
-    """A lean route once more, for the head of the table: FastAPI looks through dozens of routes, several times each."""
+    """A lean route once more, for ``First``."""
     return Route(path, _handler(endpoint), include_in_schema=False)
+
+
+class First:
+    """The layer in front of the application that answers what is asked most.
+
+    FastAPI looks through dozens of routes, several times each, inside of layers for what these do not need. Errors go out to
+    the layer that answers all of them.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
+        self._app = app
+        self._table: list[tuple[re.Pattern[str], Handler]] = [(one.path_regex, one.endpoint) for one in routes]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer if the address is one of ours, or hand on."""
+        if scope["method"] == "GET":
+            path = get_route_path(scope)
+            for pattern, handle in self._table:
+                if match := pattern.match(path):
+                    scope["path_params"] = match.groupdict()
+                    response = await handle(Request(scope, receive, send))
+                    await response(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
 
 
 class _PlainId(Convertor[str]):

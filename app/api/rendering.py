@@ -13,7 +13,7 @@ from app.api.schemas import DigestRead
 from app.digests import Head
 from app.ingestion import Tools
 from app.render import FORMATS, html, rendering
-from app.render.document import DigestDocument
+from app.render.document import DigestDocument, Math
 
 FormatName = Annotated[str, Path(max_length=20, description=", ".join(f"`{name}`" for name in FORMATS))]
 Style = Annotated[
@@ -87,19 +87,19 @@ async def serve(
 
     What was written for one caller is kept for the next: a revision never changes.
     """
-    form = rendering(format, query.style, query.math)
+    form = _rendering(format, query.style, query.math)
     base = tools.settings.address(str(request.base_url)) if form.format.has_addresses else None
-    # A digest that was deleted and made again has the same number and revision, but not the same moment.
-    etag = etag_of(head.digest_id, head.revision, head.created_at, format, query.style, form.math, base)
-    headers = cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
+    validators = _validators if base is not None else _kept_validators  # an address is as long as a caller likes
+    headers = validators(head, format, query.style, form.math, base, negotiated)
     if (unchanged := not_modified(request, headers)) is not None:
         return unchanged
+    etag = headers["ETag"]
     written = REMEMBERED.get((etag, negotiated))
     if written is None:
         async with tools.database.transaction() as session:
             [document] = await digests.get_digests(session, [head])
         media_type = form.format.media_type
-        headers |= page_headers(media_type)
+        headers = headers | page_headers(media_type)
         if form.format.download:
             headers["Content-Disposition"] = f'attachment; filename="{_file_name(document)}.{format}"'
         if negotiated:
@@ -107,6 +107,19 @@ async def serve(
         written = Response(form(document, base), media_type=media_type, headers=headers)
         REMEMBERED.keep((etag, negotiated), written, len(written.body))
     return written
+
+
+def _validators(
+    head: Head, format: str, style: str | None, math: Math, base: str | None, negotiated: bool
+) -> dict[str, str]:
+    """The headers by which a caller asks again."""
+    # A digest that was deleted and made again has the same number and revision, but not the same moment.
+    etag = etag_of(head.digest_id, head.revision, head.created_at, format, style, math, base)
+    return cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
+
+
+_rendering = lru_cache(maxsize=256)(rendering)
+_kept_validators = lru_cache(maxsize=4_096)(_validators)
 
 
 def _file_name(document: DigestDocument) -> str:

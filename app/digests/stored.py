@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Integer, Select, Text, bindparam, delete, func, or_, select, text, true, tuple_
+from sqlalchemy import Integer, Select, Text, bindparam, delete, func, literal_column, or_, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.channels import get_channel
@@ -55,7 +55,7 @@ def build_document(
 _HEAD = (
     select(Digest.id, DigestRevision.revision, DigestRevision.created_at, Digest.position)
     .join(DigestRevision, DigestRevision.digest_id == Digest.id)
-    .where(Digest.revision > 0)
+    .where(Digest.revision > literal_column("0"))
 )
 
 

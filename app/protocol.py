@@ -60,6 +60,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > MAX_HEAD or len(self.headers) > MAX_HEADERS:
             self._refuse(431, "head_too_large", "The first line and headers of the request are too large; send fewer.")
             raise ValueError("the head is too large")  # which ends the parsing of this connection
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            # RFC 9112 section 3.2. Of two hosts, a proxy in front might have believed the other one.
+            self._refuse(400, "bad_request", "A request names the host that it is for, in one Host header.")
+            raise ValueError("there is not one host")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -286,6 +286,9 @@ async def test_heads_that_are_too_large_too_slow_or_none(
             b"GET / HTTP/1.1\r\nx: a\0b\r\n\r\n",
             b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
             b"\x16\x03\x01\x02",
+            b"GET /healthz HTTP/1.1\r\n\r\n",
+            get + b"host: elsewhere\r\n\r\n",
+            get + b"Host: localhost\r\n\r\n",
         ):
             refused(await exchange(port, odd), 400, "bad_request")
         refused(await exchange(port, get), 408, "head_too_slow")

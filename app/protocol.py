@@ -8,7 +8,7 @@ import json
 import uuid
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD = 65_536
 """Bytes of a request's first line and headers; browsers and proxies send a few thousand."""
@@ -29,6 +29,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _in_head = True
     _timer: asyncio.TimerHandle | None = None
     _is_refused = False
+    _cycles: tuple[RequestResponseCycle, ...] = ()
+    """Requests that were read, from the one that is being answered on; more than one if they are pipelined."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -36,8 +38,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Wait for nothing any more, and have nothing more written."""
         self._stop_waiting()
+        self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -60,7 +63,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > MAX_HEAD or len(self.headers) > MAX_HEADERS:
             self._refuse(431, "head_too_large", "The first line and headers of the request are too large; send fewer.")
             raise ValueError("the head is too large")  # which ends the parsing of this connection
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            # RFC 9112 section 3.2. Of two hosts, a proxy in front might have believed the other one.
+            self._refuse(400, "bad_request", "A request names the host that it is for, in one Host header.")
+            raise ValueError("there is not one host")
         super().on_headers_complete()
+        self._cycles = (*self._waiting(), self.cycle)
 
     def on_message_complete(self) -> None:
         """The next thing on this connection is a head again."""
@@ -86,11 +95,27 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._refuse(408, "head_too_slow", "The head of the request did not arrive in time; send it at once.")
 
+    def _waiting(self) -> tuple[RequestResponseCycle, ...]:
+        return tuple(cycle for cycle in self._cycles if not cycle.response_complete)
+
+    def _leave(self) -> None:
+        """Have requests that are being worked on learn that nobody reads their answers."""
+        for cycle in self._waiting():
+            cycle.disconnected = True
+            cycle.message_event.set()
+
     def _refuse(self, status: int, code: str, detail: str) -> None:
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
         self._stop_waiting()
+        answered = next(iter(self._waiting()), None)
+        if answered is not None and (answered.response_started or not answered.more_body):
+            # A refusal would stand in the middle of this answer, or be taken for it: the end of the connection says enough.
+            answered.keep_alive = False
+            self.pipeline.clear()
+            return
+        self._leave()  # a request whose body is broken has no other answer
         request_id = uuid.uuid4().hex
         problem: dict[str, Any] = {"type": f"urn:zhaiyao:problem:{code}", "title": "Request refused", "status": status}
         body = json.dumps(problem | {"detail": detail, "code": code, "request_id": request_id}).encode()

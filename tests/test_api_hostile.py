@@ -187,6 +187,22 @@ async def test_nul_in_an_address(service: Service, address: str) -> None:
         assert "NUL" in problem(answer, 400, "bad_request")["detail"]
 
 
+@pytest.mark.parametrize("name", ["fields", "ids", "announce_type", "include"])
+async def test_a_list_in_an_address_has_an_end(service: Service, name: str) -> None:
+    answer = await service.client.get(f"/v1/papers?{name}={',' * 16_000}")
+    found = problem(answer, 422, "invalid_request")
+    assert "1,000 values" in found["detail"]
+    assert len(found["errors"]) == 1
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_an_instant_that_utc_does_not_have(service: Service, instant: str) -> None:
+    problem(await service.client.get("/v1/changes", params={"since": instant}), 422, "invalid_request")
+    key = {"name": "late", "scope": "read", "expires_at": instant}
+    async with nothing_stored(service.tools):
+        problem(await service.client.post("/v1/keys", json=key), 422, "invalid_request")
+
+
 @pytest.mark.parametrize(("field", "wrong"), [
     ("announced_from", "0000-00-00"), ("announced_from", "2026-02-30"), ("announced_from", "10000-01-01"),
     ("announced_from", "0"), ("announced_from", "1768262400"), ("announced_to", "2026-01-13T00:00:00Z"),
@@ -285,6 +301,9 @@ BODIES: dict[str, tuple[Callable[[dict[str, Any]], bytes], int]] = {
     "the same key twice": (lambda body: raw(body)[:-1] + b', "slug": "a", "slug": "b"}', 400),
     "the same key twice, deep": (lambda body: b'{"title": [{"a": 1, "\\u0061": 2}]}', 400),
     "20,000 unknown fields": (lambda body: raw({f"k{n}": n for n in range(20_000)}), 422),
+    "30,000 unknown fields": (lambda body: raw({f"k{n}": n for n in range(30_000)}), 400),
+    "300,000 lists": (lambda body: b'{"categories": [' + b"[]," * 300_000 + b"[]]}", 400),
+    "a text of commas": (lambda body: raw({"title": "," * 900_000}), 422),
     "an unknown field of 900 kB": (lambda body: raw(body | {"k" * 900_000: 1}), 422),
     "a prototype": (lambda body: raw(body | {"__proto__": {"admin": True}, "__class__": "x"}), 422),
     "as deep as can be": (lambda body: b'{"title": ' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b"}", 422),

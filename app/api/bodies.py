@@ -15,6 +15,9 @@ MAX_BODY = 1_000_000
 MAX_DEPTH = 64
 """Levels of a body's JSON; the deepest that makes sense has three."""
 
+MAX_VALUES = 25_000
+"""Values in a body's JSON; to say of a million what is wrong with each would hold the process for a second and more."""
+
 MERGE_PATCH = "application/merge-patch+json"
 PATCHES = f"{MERGE_PATCH}, application/json"
 """What a PATCH may be (RFC 7396): what is left out stays, null takes away."""
@@ -119,6 +122,8 @@ def _check(body: bytes) -> None:
         raise _too_deep() from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(value):
         raise _too_deep()
+    if body.count(b",") >= MAX_VALUES and _has_too_many(value):  # a text may hold commas, too
+        raise BadJson(f"The body's JSON holds more than {MAX_VALUES:,} values; send less at a time.")
     # Only an escape can bring in what JSON itself does not allow.
     if "\\u" in text and any(_is_no_text(one) for one in _strings(value)):
         raise BadJson("The body holds a NUL character or half a surrogate pair, which no text has; leave it out.")
@@ -140,6 +145,17 @@ def _is_too_deep(value: list[Any] | dict[str, Any]) -> bool:
             return False
         level = inside
     return True
+
+
+def _has_too_many(value: Any) -> bool:
+    """Whether a JSON value consists of more values than any request needs; without recursion."""
+    count, waiting = 0, [value]
+    while waiting and count <= MAX_VALUES:
+        one = waiting.pop()
+        members: Any = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        count += len(members)
+        waiting += (member for member in members if isinstance(member, list | dict))
+    return count > MAX_VALUES
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
@@ -43,6 +43,16 @@ def _only_an_instant(value: Any) -> Any:
     return value
 
 
+def _in_the_calendar(value: datetime) -> datetime:
+    # In UTC, the first and the last hours of the calendar may lie outside of it.
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(
+            "the calendar ends before or behind it; give an instant between the years 1 and 9999"
+        ) from None
+
+
 Language = Annotated[
     str, AfterValidator(check_language), Field(max_length=20, description="BCP 47, such as `zh`, `en` or `zh-Hant`")
 ]
@@ -50,7 +60,7 @@ Line = Annotated[
     str, StringConstraints(strip_whitespace=True), AfterValidator(_no_control_characters), AfterValidator(_visible)
 ]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_only_an_instant)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_only_an_instant), AfterValidator(_in_the_calendar)]
 Query = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),

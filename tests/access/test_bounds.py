@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -286,12 +287,42 @@ async def test_heads_that_are_too_large_too_slow_or_none(
             b"GET / HTTP/1.1\r\nx: a\0b\r\n\r\n",
             b"POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
             b"\x16\x03\x01\x02",
+            b"GET /healthz HTTP/1.1\r\n\r\n",
+            get + b"host: elsewhere\r\n\r\n",
+            get + b"Host: localhost\r\n\r\n",
         ):
             refused(await exchange(port, odd), 400, "bad_request")
         refused(await exchange(port, get), 408, "head_too_slow")
         assert await exchange(port) == b""  # who says nothing is told nothing
         two = await exchange(port, get + b"\r\n", get + b"connection: close\r\n\r\n")
         assert two.count(b"HTTP/1.1 200") == 2
+
+
+async def test_what_cannot_be_read_comes_behind_a_request(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Answers that are due come whole and alone; nothing is written behind the end, and nobody stumbles over it."""
+    get = b"GET /v1/channels?limit=1 HTTP/1.1\r\nhost: localhost\r\n"
+    post = b"POST /v1/channels HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    large = get + b"x: " + b"y" * 70_000 + b"\r\n\r\n"
+    async with running(url, tmp_path) as service, listening(service) as port:
+        for rest in (b"hello\r\n\r\n", large, get + b"\r\nhello\r\n\r\n", get + b"\r\n" + large):
+            for parts in ([get + b"\r\n" + rest], [get + b"\r\n", rest]):
+                head, _, body = (await exchange(port, *parts)).partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200"), parts
+                first, end = json.JSONDecoder().raw_decode(body.decode())
+                assert first["items"]
+                # What is refused when the answer has gone already, is told behind it.
+                assert body[end:] == b"" or body[end:].startswith(b"HTTP/1.1 4"), parts
+        chunks = post + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"
+        refused(await exchange(port, chunks + b"hello\r\n"), 400, "bad_request")
+        refused(await exchange(port, chunks, b"hello\r\n"), 400, "bad_request")
+        for _ in range(5):  # who leaves before the answers
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write((get + b"\r\n") * 3)
+            writer.transport.abort()
+        await asyncio.sleep(0.2)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_hundred_slow_callers_and_one_who_leaves(url: str, tmp_path: Path) -> None:

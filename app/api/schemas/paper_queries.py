@@ -23,6 +23,8 @@ from app.papers import FIELDS, Direction, PaperFilter, PaperQuery, Shown, Sort, 
 
 MAX_IDS = 200
 MAX_PASTED = 20_000
+MAX_PARTS = 1_000
+"""Values in one parameter, empty ones too; to say of each comma what is wrong with it would take a while."""
 
 
 def _split(value: Any) -> Any:
@@ -32,6 +34,8 @@ def _split(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     # What is no text is left for the validation to refuse.
+    if sum(one.count(",") for one in value if isinstance(one, str)) >= MAX_PARTS:
+        raise ValueError(f"it names more than {MAX_PARTS:,} values; ask for less at a time")
     return [part for one in value for part in (map(str.strip, one.split(",")) if isinstance(one, str) else [one])]
 
 

@@ -17,9 +17,11 @@ Nothing here raises, and the time is linear in the length of the text.
 import re
 import threading
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain, pairwise
-from typing import Any, Final
+from typing import Final
+
+from Stemmer import Stemmer
 
 from app.arxiv.display import display
 
@@ -167,13 +169,7 @@ def is_english(word: str) -> bool:
 
 
 _turn: Final = threading.Lock()  # the stemmer keeps the word that it is at, and queries are matched in threads
-
-
-@cache
-def _snowball() -> Any:
-    import snowballstemmer  # all its languages: a tenth of a second, which only those who search should pay
-
-    return snowballstemmer.stemmer("english")
+_snowball: Final = Stemmer("english", 0)  # what was stemmed is remembered here, not there
 
 
 @lru_cache(maxsize=50_000)
@@ -181,7 +177,7 @@ def _stem(word: str) -> str:
     if _is_acronyms(word):
         return word[:-1]
     with _turn:
-        stemmed: str = _snowball().stemWord(word)
+        stemmed: str = _snowball.stemWord(word)
     return stemmed
 
 

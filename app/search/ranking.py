@@ -97,11 +97,12 @@ _RESCORE: Final = text(
     """
     SELECT document.order_key, (of_all.score * 2000 / (2000 + document.size))::int AS score
     FROM (
-        SELECT order_key, words, bigrams, title_words, title_bigrams, length(words) + length(bigrams) AS size
-        FROM search_documents WHERE order_key = ANY(:keys)
+        SELECT order_key, words, bigrams, length(words) + length(bigrams) AS size,
+               tsvector_to_array(title_words || title_bigrams) AS titles
+        FROM search_documents WHERE order_key = ANY(:keys) OFFSET 0
     ) AS document
     CROSS JOIN LATERAL (
-        SELECT sum(term.weight * (2 + (term.lexeme = ANY(tsvector_to_array(title_words || title_bigrams)))::int)) AS score
+        SELECT sum(term.weight * (2 + (term.lexeme = ANY(titles))::int)) AS score
         FROM unnest(tsvector_to_array(words) || tsvector_to_array(bigrams)) AS own(lexeme)
         JOIN unnest(CAST(:lexemes AS text[]), CAST(:weights AS int[])) AS term(lexeme, weight) USING (lexeme)
     ) AS of_all

@@ -34,11 +34,17 @@ async def copy(connection: asyncpg.Connection, table: str, columns: Sequence[str
 
 
 async def make_limit_tables(connection: asyncpg.Connection, tables: Sequence[str]) -> None:
-    """Tables with the same columns, storage and indexes: with foreign keys, which LIKE leaves out (``limit_``), and without
-    (``bare_``)."""
+    """Tables with the same columns, storage, indexes and triggers, which keep the log of changes: with foreign keys, which LIKE
+    leaves out like triggers (``limit_``), and without (``bare_``)."""
     for prefix in ("limit", "bare"):
         for table in tables:
             await connection.execute(f"CREATE TABLE {prefix}_{table} (LIKE {table} INCLUDING ALL)")
+            triggers = await connection.fetch(
+                "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1::text::regclass AND NOT tgisinternal",
+                table,
+            )
+            for (definition,) in triggers:
+                await connection.execute(definition.replace(f" ON public.{table} ", f" ON {prefix}_{table} "))
         await connection.execute(f"ALTER TABLE {prefix}_{DOCUMENTS} SET (toast_tuple_target = 128)")
     for table in tables:
         if table == DOCUMENTS:

@@ -208,10 +208,10 @@ async def ask(database: Database, texts: Sequence[Text], queries: int) -> None:
 
 
 async def fill(database: Database, texts: Sequence[Text], invented: int, *, with_chinese: bool = True) -> None:
-    """Store the archive and invented papers, and index them."""
+    """Store the archive and invented papers, and index them; those without Chinese, which are many, as they are stored."""
     begin = time.perf_counter()
     await store(database, texts)
-    await store(database, Inventor(texts).papers(invented, with_chinese=with_chinese))
+    await store(database, Inventor(texts).papers(invented, with_chinese=with_chinese), is_indexed=not with_chinese)
     stored = time.perf_counter()
     done = await search.rebuild(database)
     took = time.perf_counter() - stored

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.archive_record import read_record
 from app.db import Database, copy_rows
 from app.papers import PaperRecord, names_listed, upsert_rows
-from app.papers.records import abstract_hash, entry, row
+from app.papers.records import abstract_hash, document, entry, row
 
 REDRAWN = 0.4
 """The share of an invented paper's words that are drawn anew from all words, as often as each of them is there."""
@@ -95,22 +95,23 @@ class Inventor:
         return [text[place : place + 2] for place in range(0, len(text), 2)] if is_chinese else text.split()
 
 
-async def store(database: Database, texts: Iterator[Text] | Sequence[Text]) -> int:
-    """Store papers and their translations, unindexed; how many."""
+async def store(database: Database, texts: Iterator[Text] | Sequence[Text], *, is_indexed: bool = False) -> int:
+    """Store papers and their translations; how many. Those without translations can be indexed at once."""
     count = 0
     batch: list[Text] = []
     for one in texts:
         batch.append(one)
         if len(batch) == BATCH:
-            count += await _store(database, batch)
+            count += await _store(database, batch, is_indexed)
             batch = []
-    return count + (await _store(database, batch) if batch else 0)
+    return count + (await _store(database, batch, is_indexed) if batch else 0)
 
 
-async def _store(database: Database, texts: Sequence[Text]) -> int:
+async def _store(database: Database, texts: Sequence[Text], is_indexed: bool) -> int:
     async with database.transaction() as session:
-        # With a document that holds nothing: the rebuild, which is timed, makes the real one.
-        await upsert_rows(session, [(row(one), entry(one), b"") for one in map(_record, texts)])
+        # Otherwise with a document that holds nothing: the rebuild, which is timed, makes the real one.
+        records = map(_record, texts)
+        await upsert_rows(session, [(row(one), entry(one), document(one) if is_indexed else b"") for one in records])
         summaries = [
             (one.arxiv_id, abstract_hash(one.abstract), "zh", "done", "imported", one.title_zh, one.abstract_zh)
             for one in texts

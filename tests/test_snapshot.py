@@ -21,7 +21,7 @@ import pytest
 from app.db import Database
 from app.errors import FeedRejected, InvalidInput
 from app.ingestion import Tools
-from app.snapshot import SnapshotReport, import_snapshot, open_snapshot, read_record
+from app.snapshot import SnapshotReport, import_snapshot, open_snapshot, preparing, read_record
 from app.snapshot.records import BrokenLineError
 from tests import snapshots
 from tests.process_tools import ROOT, CommandLine, ask, query, wait_until
@@ -452,3 +452,34 @@ def test_memory_is_bounded(database_url: str, tmp_path: Path) -> None:
     said, peak = done.stdout.splitlines()
     assert said.startswith("4135 lines: 4135 papers new")
     assert int(peak) < MEMORY_MB
+
+
+async def test_another_process_prepares_the_same_and_its_death_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "snapshot.json"
+    path.write_bytes(b"".join(snapshots.lines(6)) + b"broken\n")
+    monkeypatch.setattr("app.snapshot.files.BATCH_LINES", 3)
+
+    async def all_of(batches: preparing.Here | preparing.There) -> list[preparing.Prepared]:
+        found = []
+        while one := await batches.next():
+            found.append(one)
+        return found
+
+    with open_snapshot(path) as file:
+        async with preparing.preparing(file) as batches:
+            assert isinstance(batches, preparing.Here)
+            here = await all_of(batches)
+    monkeypatch.setattr(preparing, "SMALL", 0)
+    with open_snapshot(path) as file:
+        async with preparing.preparing(file) as batches:
+            assert isinstance(batches, preparing.There)
+            assert await all_of(batches) == here
+    assert [len(one.rows) for one in here] == [3, 3, 0] and here[2].broken
+    with open_snapshot(path) as file:
+        async with preparing.preparing(file) as batches:
+            assert isinstance(batches, preparing.There)
+            batches._process.kill()
+            with pytest.raises(RuntimeError, match="exit code -9"):
+                await all_of(batches)

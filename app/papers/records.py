@@ -146,13 +146,15 @@ Rows: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...], bytes | None]
 that is known already."""
 
 
-def rows(record: PaperRecord, *, is_indexed: bool = True) -> Rows:
-    """Make what a source says ready to be stored, with or without what searches look at."""
-    return row(record), entry(record), document(record) if is_indexed else None
+def rows(record: PaperRecord) -> Rows:
+    """Make what a source says ready to be stored, without what searches look at."""
+    return row(record), entry(record), None
 
 
 def rows_of_record(record: Record) -> Rows:
-    """The same as ``rows(of_record(record))`` without the step between, for those who store millions."""
+    """The same as ``rows(of_record(record))`` without the step between, and with what searches look at: for those who store
+    millions.
+    """
     paper = (
         record.arxiv_id,
         ids.order_key(record.arxiv_id),

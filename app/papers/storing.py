@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import copy_rows
-from app.papers.records import COLUMNS, ENTRY_COLUMNS, PaperRecord, Rows, rows
+from app.papers.records import COLUMNS, ENTRY_COLUMNS, PaperRecord, Rows, document, rows
 from app.search import indexing
 
 
@@ -46,37 +46,57 @@ async def upsert(session: AsyncSession, records: Sequence[PaperRecord], *, with_
     """
     prepared: list[Rows] = []
     for first in range(0, len(records), indexing.AT_ONCE):
-        some = records[first : first + indexing.AT_ONCE]
-        # To read the words of a listing takes a third of a second, in which others have their turn.
-        prepared += await asyncio.to_thread(_prepare, some, is_indexed=not with_summaries)
-    return await upsert_rows(session, prepared)
+        prepared += await asyncio.to_thread(_prepare, records[first : first + indexing.AT_ONCE])
+    return await _upsert(session, prepared, [] if with_summaries else records)
 
 
-def _prepare(records: Sequence[PaperRecord], *, is_indexed: bool) -> list[Rows]:
-    return [rows(record, is_indexed=is_indexed) for record in records]
+def _prepare(records: Sequence[PaperRecord]) -> list[Rows]:
+    return [rows(record) for record in records]
 
 
 async def upsert_rows(session: AsyncSession, prepared: Sequence[Rows]) -> Upserted:
     """As ``upsert``, of records that were made ready elsewhere."""
+    return await _upsert(session, prepared, [])
+
+
+async def _upsert(session: AsyncSession, prepared: Sequence[Rows], to_read: Sequence[PaperRecord]) -> Upserted:
+    """Store what is prepared; the words of the records ``to_read`` are read for the index if they are new."""
     if not prepared:
         return Upserted(frozenset(), frozenset())
     await session.execute(_LOCK)
     known = set(await session.scalars(_KNOWN, {"arxiv_ids": [paper[0] for paper, *_ in prepared]}))
     fresh = [both for both in prepared if both[0][0] not in known]
-    await _insert(session, fresh)
+    # To read the words of a listing takes a third of a second, in which Postgres stores the texts, and others have their turn.
+    reading = asyncio.create_task(_documents([record for record in to_read if record.arxiv_id not in known]))
+    try:
+        await _insert(session, fresh)
+        documents = await reading
+    finally:
+        reading.cancel()  # without effect on one that is done
+    await indexing.insert(session, [*documents, *(read for *_, read in fresh if read is not None)])
     changed = await _merge(session, [both for both in prepared if both[0][0] in known])
-    unindexed = [paper[0] for paper, _, document in fresh if document is None]
+    unindexed = [] if to_read else [paper[0] for paper, _, read in fresh if read is None]
     indexing.touch(session, [*unindexed, *changed])
     return Upserted(frozenset(paper[0] for paper, *_ in fresh), changed)
 
 
+async def _documents(records: Sequence[PaperRecord]) -> list[bytes]:
+    documents: list[bytes] = []
+    for first in range(0, len(records), indexing.AT_ONCE):
+        some = records[first : first + indexing.AT_ONCE]
+        documents += await asyncio.to_thread(_read_words, some)
+    return documents
+
+
+def _read_words(records: Sequence[PaperRecord]) -> list[bytes]:
+    return [document(record) for record in records]
+
+
 async def _insert(session: AsyncSession, prepared: Sequence[Rows]) -> None:
     """Copy papers that are not stored; the lock on ``papers`` makes sure that they still are not."""
-    if not prepared:
-        return
-    await copy_rows(session, "papers", COLUMNS, [_first(paper) for paper, *_ in prepared])
-    await copy_rows(session, "paper_entries", ENTRY_COLUMNS, [entry for _, entry, _ in prepared])
-    await indexing.insert(session, [document for *_, document in prepared if document is not None])
+    if prepared:
+        await copy_rows(session, "papers", COLUMNS, [_first(paper) for paper, *_ in prepared])
+        await copy_rows(session, "paper_entries", ENTRY_COLUMNS, [entry for _, entry, _ in prepared])
 
 
 def _first(values: tuple[Any, ...]) -> tuple[Any, ...]:

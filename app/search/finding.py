@@ -84,6 +84,46 @@ async def plan_by_index(session: AsyncSession) -> None:
     await session.execute(_PLAN)
 
 
+_SEEN: Final = text(
+    """
+    SELECT paper.order_key, paper.arxiv_id, paper.title, paper.abstract,
+           ARRAY(SELECT author ->> 'name' FROM jsonb_array_elements(paper.authors) AS author) AS authors,
+           paper.categories, paper.withdrawn, paper.doi, paper.first_announced_on,
+           CAST(paper.submitted_at AT TIME ZONE 'UTC' AS date) AS submitted_on, done.*
+    FROM papers AS paper
+    CROSS JOIN LATERAL (
+        SELECT count(*) > 0 AS has_summary,
+               array_agg(title ORDER BY id) FILTER (WHERE place = 1 AND title <> '') AS titles,
+               array_agg(one ORDER BY id, place) FILTER (WHERE one <> '') AS abstracts
+        FROM summaries, unnest(ARRAY[abstract, tldr, tldr_en]) WITH ORDINALITY AS text(one, place)
+        WHERE summaries.arxiv_id = paper.arxiv_id AND status = 'done' AND released_at IS NULL
+    ) AS done
+    WHERE paper.order_key = ANY(:keys)
+    """
+)
+
+
+async def see(session: AsyncSession, order_keys: Sequence[str]) -> dict[str, Candidate]:
+    """These papers as queries see them, by their keys: what a search needs of them, by one statement."""
+    return {
+        row.order_key: Candidate(
+            arxiv_id=row.arxiv_id,
+            title=row.title,
+            abstract=row.abstract,
+            translated_titles=row.titles or (),
+            translated_abstracts=row.abstracts or (),
+            authors=row.authors,
+            categories=row.categories,
+            has_summary=row.has_summary,
+            withdrawn=row.withdrawn,
+            doi=row.doi,
+            announced_on=row.first_announced_on,
+            submitted_on=row.submitted_on,
+        )
+        for row in await session.execute(_SEEN, {"keys": list(order_keys)})
+    }
+
+
 async def look_at(
     session: AsyncSession,
     order_keys: Sequence[str],

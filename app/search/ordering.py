@@ -95,13 +95,15 @@ def _lists(query: Query, weights: Weights, order: Order, after: Key | None) -> l
         key=lambda one: -one[1],
     )[: ranking.MAX_TITLE_TERMS]
 
-    def by_relevance(last: Key | None, *, in_title: bool) -> Select[Any, str]:
+    def by_relevance(last: Key | None, *, in_title: bool | None) -> Select[Any, str]:
         place = Place(int(last.value or 0), last.order_key) if last is not None else None
-        if place is not None and place.score and not in_title:
+        if place is not None and place.score and in_title is False:
             place = None
         found = ranking.with_all(holds, weighted, with_paper=with_paper, in_title=in_title, after=place, key=key)
         return found.where(*order.conditions)
 
+    if is_few and weighted:
+        return [partial(by_relevance, in_title=None)]
     # A page that ends among the papers without a word in the title goes on there.
     has_titles = bool(weighted) and (after is None or bool(after.value))
     return [partial(by_relevance, in_title=in_title) for in_title in (True, False) if has_titles or not in_title]

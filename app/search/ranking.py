@@ -63,33 +63,33 @@ def with_all(
     weighted: Sequence[tuple[Term, int]],
     *,
     with_paper: bool,
-    in_title: bool,
+    in_title: bool | None,
     after: Place | None,
     key: ColumnElement[str],
 ) -> Select[Any, str]:
     """Score and key of the papers for which a condition holds, the best first, behind ``after``.
 
-    Two lists, one behind the other: those with a word ``in_title``, and, cheap to find however common the words are, those
-    without, whose score is 0. ``with_paper``: the condition asks about ``Paper``, too. ``key``
-    is what orders papers of the same score.
+    Of many papers there are two lists, one behind the other: those with a word ``in_title``, and, cheap to find however common
+    the words are, those without, whose score is 0; None is both in one. ``with_paper``: the condition asks about ``Paper``,
+    too. ``key`` is what orders papers of the same score.
     """
     titles = [(title_condition(term), weight) for term, weight in weighted]
     score: ColumnElement[int] = literal(0)
-    if in_title:
+    if titles and in_title is not False:
         score = reduce(add, (case((holds, weight), else_=0) for holds, weight in titles))
     query = select(score.label("score"), SearchDocument.order_key).where(condition)
     if with_paper:
         query = query.join(Paper, Paper.order_key == SearchDocument.order_key)
-    if titles:
+    if titles and in_title is not None:
         has_one = or_(*(holds for holds, _ in titles))
         query = query.where(has_one if in_title else not_(has_one))
-    if after is not None and in_title:
+    if after is not None and in_title is not False:
         query = query.where(
             tuple_(score, SearchDocument.order_key) < tuple_(literal(after.score), literal(after.order_key))
         )
     elif after is not None:
         query = query.where(SearchDocument.order_key < after.order_key)
-    order = [score.desc()] if in_title else []
+    order = [score.desc()] if titles and in_title is not False else []
     return query.order_by(*order, key.desc())
 
 
@@ -97,11 +97,12 @@ _RESCORE: Final = text(
     """
     SELECT document.order_key, (of_all.score * 2000 / (2000 + document.size))::int AS score
     FROM (
-        SELECT order_key, words, bigrams, title_words, title_bigrams, length(words) + length(bigrams) AS size
-        FROM search_documents WHERE order_key = ANY(:keys)
+        SELECT order_key, words, bigrams, length(words) + length(bigrams) AS size,
+               tsvector_to_array(title_words || title_bigrams) AS titles
+        FROM search_documents WHERE order_key = ANY(:keys) OFFSET 0
     ) AS document
     CROSS JOIN LATERAL (
-        SELECT sum(term.weight * (2 + (term.lexeme = ANY(tsvector_to_array(title_words || title_bigrams)))::int)) AS score
+        SELECT sum(term.weight * (2 + (term.lexeme = ANY(titles))::int)) AS score
         FROM unnest(tsvector_to_array(words) || tsvector_to_array(bigrams)) AS own(lexeme)
         JOIN unnest(CAST(:lexemes AS text[]), CAST(:weights AS int[])) AS term(lexeme, weight) USING (lexeme)
     ) AS of_all

@@ -7,8 +7,9 @@
    authors) must hold. A text that was pasted is searched so from the start.
 """
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
@@ -21,7 +22,7 @@ from app.db import among
 from app.models import Paper, SearchDocument
 from app.search import correcting, indexing, ranking, snippets
 from app.search.asking import condition
-from app.search.finding import look_at, plan_by_index
+from app.search.finding import plan_by_index, see
 from app.search.lexemes import lexeme
 from app.search.matching import Candidate, Match, Prepared, match, prepare
 from app.search.ordering import Key, Order, Sort, candidates
@@ -189,24 +190,22 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
         wanted = min(wanted, MAX_BEST - shown)
     marks = snippets.sought(terms_of(query), apart=False) if asked.highlight else None
 
-    def look(paper: Paper, seen: Candidate) -> tuple[Paper, Hit] | None:
+    def look(seen: Candidate) -> Hit | None:
         prepared = prepare(seen)
         answer = match(query, prepared)
-        return None if answer is None else (paper, _hit(prepared, answer, marks))
+        return None if answer is None else _hit(prepared, answer, marks)
 
     found: _Found = []
     async for named in candidates(asked.session, query, weights, asked.order, after):
         # No more at a time than are likely to be shown: to look at a paper costs half a millisecond.
         for first in range(0, len(named), wanted):
             some = named[first : first + wanted]
-            looked_at = {
-                paper.order_key: hit for paper, hit in await look_at(asked.session, [key for _, key in some], look)
-            }
+            hits = await _look_at(asked.session, [key for _, key in some], look)
             for value, key in some:
-                if key in looked_at:
+                if hit := hits.get(key):
                     shown += 1
                     score = value / 100 if isinstance(value, int) else 0.0
-                    found.append((replace(looked_at[key], score=score), Key(key, value, shown=shown)))
+                    found.append((replace(hit, score=score), Key(key, value, shown=shown)))
             if len(found) >= wanted:
                 return found[:wanted]
     return found
@@ -225,16 +224,16 @@ async def _some(asked: _Asked, query: Query | Prose, weights: Weights, after: Ke
         places = [place for place in places if place < last]
     marks = _sought_apart(query) if asked.highlight else None
 
-    def look(paper: Paper, seen: Candidate) -> tuple[str, Hit] | None:
+    def look(seen: Candidate) -> Hit | None:
         prepared = prepare(seen)
         answer = match(required, prepared) if required is not None else Match((), (), 0.0)
-        return None if answer is None else (paper.order_key, _hit(prepared, answer, marks))
+        return None if answer is None else _hit(prepared, answer, marks)
 
     found: _Found = []
     shown = after.shown if after else 0
     for first in range(0, len(places), asked.limit + 1):
         some = places[first : first + asked.limit + 1]
-        hits = dict(await look_at(asked.session, [place.order_key for place in some], look))
+        hits = await _look_at(asked.session, [place.order_key for place in some], look)
         for place in some:
             if hit := hits.get(place.order_key):
                 shown += 1
@@ -242,6 +241,18 @@ async def _some(asked: _Asked, query: Query | Prose, weights: Weights, after: Ke
         if len(found) > asked.limit:
             break
     return found[: asked.limit + 1]
+
+
+async def _look_at(
+    session: AsyncSession, order_keys: Sequence[str], look: Callable[[Candidate], Hit | None]
+) -> dict[str, Hit]:
+    """What ``look`` finds at these papers, by their keys; it is called in a thread, so that others have their turn."""
+    seen = await see(session, order_keys)
+
+    def looking() -> dict[str, Hit]:
+        return {key: hit for key, one in seen.items() if (hit := look(one)) is not None}
+
+    return await asyncio.to_thread(looking)
 
 
 def _required(query: Query) -> Query | None:

@@ -3,6 +3,7 @@
 What comes out is HTML of which ``<mark>`` is the only element; everything of the text is escaped.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from app.search import stemming
-from app.search.lexemes import lexeme
+from app.search.lexemes import lexeme, lexemes
 from app.search.matching import Line
 from app.search.syntax import Term, Word
 
@@ -53,31 +54,20 @@ def _apart(stems: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [*((one,) for one in stems if not stemming.is_unspaced(one) or len(stems) == 1), *pairs]
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A readable text, where each of its words stands, and the words folded; none if the text reads otherwise."""
-
-    shown: str
-    spans: list[tuple[int, int]]
-    words: list[str]
-
-
 def marked(line: Line, wanted: Sequence[Sought]) -> tuple[str, bool]:
     """A whole text with the words marked, and whether there are any."""
-    read = _read(line)
-    marks = _marks(read, wanted)
-    return _html(read.shown, marks, 0, len(read.shown)), bool(marks)
+    marks = _marks(line, wanted)
+    return _html(line.shown, marks, 0, len(line.shown)), bool(marks)
 
 
 def passage(line: Line, wanted: Sequence[Sought]) -> str | None:
     """The passage of a text that has most of what is wanted, with it marked; None if there is nothing of it."""
-    read = _read(line)
-    marks = _marks(read, wanted)
+    marks = _marks(line, wanted)
     if not marks:
         return None
-    shown = read.shown
-    length = LENGTH // 2 if any(map(stemming.is_unspaced, read.words[:20])) else LENGTH
-    best = max(marks, key=lambda mark: (_worth(shown, marks, mark[0], length), -mark[0]))[0]
+    shown = line.shown
+    length = LENGTH // 2 if any(map(stemming.is_unspaced, line.split.split()[:20])) else LENGTH
+    best = _best(shown, marks, length)
     first = 0 if best <= _LEAD or len(shown) <= length else _boundary(shown, range(best - _LEAD, best), best)
     last = len(shown)
     if last - first > length:
@@ -86,34 +76,23 @@ def passage(line: Line, wanted: Sequence[Sought]) -> str | None:
     return "… " * (first > 0) + _html(shown, inside, first, last).strip() + " …" * (last < len(shown))
 
 
-def _read(line: Line) -> _Text:
-    words, spans = line.split.split(), stemming.printed_spans(line.shown)
-    return _Text(line.shown, spans, words) if len(spans) == len(words) else _Text(line.shown, [], [])
-
-
-def _marks(read: _Text, wanted: Sequence[Sought]) -> list[tuple[int, int]]:
-    """The places of what is wanted, in order and apart from each other."""
-    stems = list(map(lexeme, read.words))
-    at: dict[str, list[int]] = {}
-    for number, stem in enumerate(stems):
-        at.setdefault(stem, []).append(number)
-    found = [
-        (number, number + len(one.stems))
-        for one in wanted
-        if one.stems and one.beginning is None
-        for number in at.get(one.stems[0], ())
-        if tuple(stems[number : number + len(one.stems)]) == one.stems
-    ]
-    beginnings = [one for one in wanted if one.beginning is not None]
-    for number, word in enumerate(read.words if beginnings else ()):
-        for one in beginnings:
-            before = number - len(one.stems)
-            if word.startswith(one.beginning or "") and before >= 0 and tuple(stems[before:number]) == one.stems:
-                found.append((before, number + 1))
-    found += _compounds(read, {one.stems[0] for one in wanted if len(one.stems) == 1 and one.beginning is None})
+def _marks(line: Line, wanted: Sequence[Sought]) -> list[tuple[int, int]]:
+    """The places of what is wanted, in order and apart from each other; none where the text reads otherwise than its words."""
+    words = line.split.split()
+    found = _in_rows(words, wanted)
+    single = {one.stems[0] for one in wanted if len(one.stems) == 1 and one.beginning is None}
+    has_compounds = line.joined is not None and not single.isdisjoint(lexemes(line.joined.split()))
+    if not found and not has_compounds:
+        return []
+    # Only now, because to find where words stand takes as long as all else, and most texts have nothing to mark.
+    spans = stemming.printed_spans(line.shown)
+    if len(spans) != len(words):
+        return []
+    if has_compounds:
+        found |= _compounds(line.shown, spans, words, single)
     marks: list[tuple[int, int]] = []
-    for first, behind in sorted(set(found)):
-        start, end = read.spans[first][0], read.spans[behind - 1][1]
+    for first, behind in sorted(found):
+        start, end = spans[first][0], spans[behind - 1][1]
         if marks and start <= marks[-1][1]:
             marks[-1] = (marks[-1][0], max(end, marks[-1][1]))
         else:
@@ -121,29 +100,56 @@ def _marks(read: _Text, wanted: Sequence[Sought]) -> list[tuple[int, int]]:
     return marks
 
 
-def _compounds(read: _Text, single: set[str]) -> list[tuple[int, int]]:
-    """The compounds that, written in one, are among these words."""
-    found: list[tuple[int, int]] = []
-    first = 0
-    if "-" not in read.shown and "'" not in read.shown:
-        return []
-    for number in range(1, len(read.spans) + 1):
-        joined = number < len(read.spans) and read.shown[read.spans[number - 1][1] : read.spans[number][0]] in (
-            "-",
-            "'",
-        )
-        if joined:
+def _in_rows(words: Sequence[str], wanted: Sequence[Sought]) -> set[tuple[int, int]]:
+    """The first of the words in each row that is wanted, and the one behind it."""
+    stems = lexemes(words)
+    known = set(stems)
+    found: set[tuple[int, int]] = set()
+    for one in wanted:
+        count = len(one.stems)
+        if not known.issuperset(one.stems):
             continue
-        if number - first > 1 and lexeme("".join(read.words[first:number])) in single:
-            found.append((first, number))
+        if one.beginning is not None:
+            found.update(
+                (number - count, number + 1)
+                for number, word in enumerate(words)
+                if word.startswith(one.beginning)
+                and number >= count
+                and tuple(stems[number - count : number]) == one.stems
+            )
+        elif count:
+            number = -1
+            for _ in range(stems.count(one.stems[0])):
+                number = stems.index(one.stems[0], number + 1)
+                if count == 1 or tuple(stems[number : number + count]) == one.stems:
+                    found.add((number, number + count))
+    return found
+
+
+def _compounds(
+    shown: str, spans: Sequence[tuple[int, int]], words: Sequence[str], single: set[str]
+) -> set[tuple[int, int]]:
+    """The compounds that, written in one, are among these words."""
+    found: set[tuple[int, int]] = set()
+    first = 0
+    for number in range(1, len(spans) + 1):
+        if number < len(spans) and shown[spans[number - 1][1] : spans[number][0]] in ("-", "'"):
+            continue
+        if number - first > 1 and lexeme("".join(words[first:number])) in single:
+            found.add((first, number))
         first = number
     return found
 
 
-def _worth(shown: str, marks: Sequence[tuple[int, int]], start: int, length: int) -> tuple[int, int]:
-    """How many different words a passage has, and how many in all."""
-    inside = [shown[first:last].lower() for first, last in marks if start <= first < start + length - _LEAD]
-    return len(set(inside)), len(inside)
+def _best(shown: str, marks: Sequence[tuple[int, int]], length: int) -> int:
+    """Where the passage begins that has the most different words, then the most of all, then the first one."""
+    words = [shown[first:last].lower() for first, last in marks]
+    starts = [start for start, _ in marks]
+    best = (0, 0, 0)
+    for number, start in enumerate(starts):
+        inside = words[number : bisect_left(starts, start + length - _LEAD)]
+        best = max(best, (len(set(inside)), len(inside), -start))
+    return -best[2]
 
 
 def _boundary(shown: str, places: Iterable[int], otherwise: int) -> int:

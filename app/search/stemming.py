@@ -17,9 +17,11 @@ Nothing here raises, and the time is linear in the length of the text.
 import re
 import threading
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain, pairwise
-from typing import Any, Final
+from typing import Final
+
+from Stemmer import Stemmer
 
 from app.arxiv.display import display
 
@@ -63,9 +65,13 @@ _has_foldable: Final = re.compile("[^\x00-\x7f\u3000-\u3098\u309b-\u9fff\uac00-\
 _LETTER: Final = rf"[^\W_{UNSPACED}]"
 _WORD: Final = re.compile(rf"[{UNSPACED}]|{_LETTER}+")
 _COMPOUND: Final = re.compile(rf"[{UNSPACED}]|{_LETTER}+(?:[-']{_LETTER}+)*")
+# The same for texts of ASCII, in two thirds of the time.
+_ASCII_WORD: Final = re.compile("[A-Za-z0-9]+")
+_ASCII_COMPOUND: Final = re.compile("[A-Za-z0-9]+(?:[-'][A-Za-z0-9]+)*")
 _JOINED: Final = re.compile(rf"(?<={_LETTER})[-'](?={_LETTER})")
 _POSSESSIVE: Final = re.compile(r"(?<=[^\W_])'s\b")
-_ACRONYMS: Final = re.compile(r"([A-Z]{2,})s\b")
+# It begins with what it looks for: ten times as fast as from the capitals on.
+_ACRONYMS: Final = re.compile(r"s\b(?<=[A-Z]{2}s)")
 # As they are printed: with marks that Unicode cannot put onto their letter, and with their possessive.
 _PRINTED: Final = rf"(?:{_LETTER}[{_MARKS}]*)+"
 _PRINTED_WORD: Final = re.compile(rf"(?:[{UNSPACED}]|{_PRINTED})(?:'[sS]\b)?")
@@ -100,7 +106,7 @@ def fold(text: str) -> str:
 
 def fold_clean(text: str) -> str:
     """As ``fold``, for a text that is clean already."""
-    text = _ACRONYMS.sub(r"\1", text)
+    text = _ACRONYMS.sub("", text)
     if text.isascii() or not _has_foldable(text):
         folded = text.lower()
     else:
@@ -116,7 +122,7 @@ def words(text: str) -> list[str]:
 
 def compounds(folded: str) -> list[str]:
     """The words of a folded text, compounds whole."""
-    return _COMPOUND.findall(folded)
+    return (_ASCII_COMPOUND if folded.isascii() else _COMPOUND).findall(folded)
 
 
 def is_unspaced(word: str) -> bool:
@@ -134,7 +140,7 @@ def running_text(words: tuple[str, ...]) -> str:
 
 def split_line(folded: str) -> str:
     """The words of a folded text, compounds taken apart, each with one blank before and behind it: `` pre training ``."""
-    return f" {' '.join(_WORD.findall(folded))} "
+    return f" {' '.join((_ASCII_WORD if folded.isascii() else _WORD).findall(folded))} "
 
 
 def joined_line(folded: str) -> str | None:
@@ -163,13 +169,7 @@ def is_english(word: str) -> bool:
 
 
 _turn: Final = threading.Lock()  # the stemmer keeps the word that it is at, and queries are matched in threads
-
-
-@cache
-def _snowball() -> Any:
-    import snowballstemmer  # all its languages: a tenth of a second, which only those who search should pay
-
-    return snowballstemmer.stemmer("english")
+_snowball: Final = Stemmer("english", 0)  # what was stemmed is remembered here, not there
 
 
 @lru_cache(maxsize=50_000)
@@ -177,7 +177,7 @@ def _stem(word: str) -> str:
     if _is_acronyms(word):
         return word[:-1]
     with _turn:
-        stemmed: str = _snowball().stemWord(word)
+        stemmed: str = _snowball.stemWord(word)
     return stemmed
 
 

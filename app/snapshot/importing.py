@@ -17,32 +17,18 @@ from app.errors import InvalidInput, ZhaiyaoError
 from app.models import Ingestion, RunState
 from app.papers import Rows
 from app.search import indexing
-from app.snapshot.files import MAX_LINE_BYTES, Batch, Position, SnapshotFile
-from app.snapshot.records import BrokenLineError, read_record
+from app.snapshot.files import Position, SnapshotFile
+from app.snapshot.preparing import Broken, Here, Prepared, There, preparing
 
 KIND: Final = "snapshot"
 BROKEN: Final = "broken_lines"
 """Why a run failed that read its file to the end."""
-
-LINES_AT_A_TIME: Final = 8
-"""Lines that are parsed before the database's turn comes: about half a millisecond's work."""
 
 NAMED: Final = 20
 """Broken lines that a run names in its sentence."""
 
 KEPT: Final = 1000
 """Broken lines that a report names; further ones are only counted, because memory is bounded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A line that was skipped, and why."""
-
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -77,16 +63,6 @@ class SnapshotReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch, ready to be stored."""
-
-    rows: list[Rows]
-    broken: list[Broken]
-    position: Position
-    consumed: int
-
-
 async def import_snapshot(
     database: Database,
     file: SnapshotFile,
@@ -102,28 +78,41 @@ async def import_snapshot(
     be read to its end; what was stored until then stays.
     """
     report, earlier = await _place(database, file, restart=restart)
-    reading = _read_ahead(file)
-    try:
-        prepared = await asyncio.shield(reading)
-        if report.position.line == 0:
-            _refuse_other_files(file, prepared)
-        report.run_id = await _begin(database, file, earlier)
-        progress(report)
-        while prepared is not None:
-            reading = _read_ahead(file)
+    async with preparing(file) as batches:
+        try:
+            await _store_all(database, file, batches, report, earlier, progress)
+        except ZhaiyaoError as error:
+            if report.run_id:
+                async with database.transaction() as session:
+                    await runs.fail_run(session, report.run_id, error)
+            raise
+    await _end(database, file, report)
+    return report
+
+
+async def _store_all(
+    database: Database,
+    file: SnapshotFile,
+    batches: Here | There,
+    report: SnapshotReport,
+    earlier: Ingestion | None,
+    progress: Callable[[SnapshotReport], None],
+) -> None:
+    """Store one batch after the other; the next one is prepared meanwhile."""
+    prepared = await batches.next()
+    if report.position.line == 0:
+        _refuse_other_files(file, prepared)
+    report.run_id = await _begin(database, file, earlier)
+    progress(report)
+    while prepared is not None:
+        reading = asyncio.create_task(batches.next())
+        try:
             await _store(database, file, prepared, report)
             progress(report)
             prepared = await asyncio.shield(reading)
-    except ZhaiyaoError as error:
-        if report.run_id:
-            async with database.transaction() as session:
-                await runs.fail_run(session, report.run_id, error)
-        raise
-    finally:
-        # Its thread cannot be stopped, and must not be left with a file that is closed.
-        await asyncio.gather(reading, return_exceptions=True)
-    await _end(database, file, report)
-    return report
+        finally:
+            # Its thread cannot be stopped, and must not be left with a file that is closed.
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _place(database: Database, file: SnapshotFile, *, restart: bool) -> tuple[SnapshotReport, Ingestion | None]:
@@ -141,34 +130,6 @@ async def _place(database: Database, file: SnapshotFile, *, restart: bool) -> tu
     # While a run is under way its sentence names the broken lines so far.
     report.named = (earlier.detail or "") if earlier.state == RunState.RUNNING else ""
     return report, earlier
-
-
-def _read_ahead(file: SnapshotFile) -> "asyncio.Task[Prepared | None]":
-    return asyncio.create_task(_read(file))
-
-
-async def _read(file: SnapshotFile) -> Prepared | None:
-    batch = await asyncio.to_thread(file.read_batch)
-    return None if batch is None else await _prepare(batch)
-
-
-async def _prepare(batch: Batch) -> Prepared:
-    """Parse a batch, a few lines at a time: in between the other task sends rows, and the database is never idle.
-
-    A thread would keep that task waiting for Python's lock at each step; a process costs more than it wins on two cores.
-    """
-    rows: list[Rows] = []
-    broken = [Broken(number, f"it has more than {MAX_LINE_BYTES:,} bytes") for number in batch.too_long]
-    for number, line in batch.lines:
-        if number % LINES_AT_A_TIME == 0:
-            await asyncio.sleep(0)
-        if line.isspace():
-            continue
-        try:
-            rows.append(papers.rows_of_record(read_record(line)))
-        except BrokenLineError as error:
-            broken.append(Broken(number, str(error)))
-    return Prepared(rows, sorted(broken, key=lambda one: one.line), batch.position, batch.consumed)
 
 
 def _refuse_other_files(file: SnapshotFile, first: Prepared | None) -> None:

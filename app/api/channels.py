@@ -56,7 +56,15 @@ async def list_channels(
     return Page[ChannelRead](items=[ChannelRead.of(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.post("", status_code=201, summary="Create a channel", responses=fails(Conflict, InvalidQuery, UnknownCategory))
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a channel",
+    responses={
+        201: {"headers": {"ETag": {"$ref": "#/components/headers/ETag"}}, "description": "Created"},
+        **fails(Conflict, InvalidQuery, UnknownCategory),
+    },
+)
 async def create_channel(body: ChannelCreate, response: Response, session: SessionDep) -> ChannelRead:
     """Its categories are polled from now on. A slug that is taken is a 409; a query that cannot be read, a 400."""
     channel = await channels.create_channel(session, body.new())

@@ -42,7 +42,10 @@ class Entries(StrEnum):
 _WRITERS = {FeedFormat.ATOM: feeds.atom, FeedFormat.RSS: feeds.rss, FeedFormat.JSON: feeds.jsonfeed}
 _WRITTEN: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {media_type: {"schema": {"type": "string"}} for media_type in feeds.MEDIA_TYPES.values()},
+        "content": {
+            media_type: {"schema": {"type": "object" if media_type.endswith("json") else "string"}}
+            for media_type in feeds.MEDIA_TYPES.values()
+        },
         "description": "The feed",
     },
     304: {"description": "Nothing has changed since the caller asked last"},

@@ -158,6 +158,11 @@ class Database:
             yield fairy.driver_connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, self.engine.dialect.loaded_dbapi.Error) as error:
             raise _as_sqlalchemys(error, fairy) from error
+        except asyncpg.InternalClientError as error:
+            # The server has just said good-bye on it: the driver is in no state to ask anything.
+            if fairy is not None:
+                await greenlet_spawn(fairy.invalidate)
+            raise DBAPIError(None, None, error, connection_invalidated=True) from error
         except BaseException:
             if fairy is not None:  # Left in the middle, by a time limit or a caller who went away.
                 await greenlet_spawn(fairy.invalidate)

@@ -183,7 +183,9 @@ async def keep_rendered(url: str, digest_id: str, body: str) -> None:
     """Put a digest where the limit finds it."""
     connection = await asyncpg.connect(url)
     await connection.execute("CREATE TABLE IF NOT EXISTS bench_rendered (id text PRIMARY KEY, body text)")
-    await connection.execute("INSERT INTO bench_rendered VALUES ($1, $2) ON CONFLICT DO NOTHING", digest_id, body)
+    await connection.execute(
+        "INSERT INTO bench_rendered VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = $2", digest_id, body
+    )
     await connection.close()
 
 

@@ -170,7 +170,7 @@ def _headers_of(operation: dict[str, Any], method: str, status: str, is_conditio
         yield from ("ETag", "Cache-Control")
     if is_conditional:
         yield "Last-Modified"
-    if ("query", "cursor") in parameters and status == "200":
+    if ("query", "cursor") in parameters and status in ("200", "304"):
         yield "Link"
     if method == "post" and status in ("201", "202"):
         yield "Location"

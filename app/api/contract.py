@@ -180,7 +180,7 @@ def _headers_of(
         yield from ("ETag", "Cache-Control")
     if is_dated:
         yield "Last-Modified"
-    if ("query", "cursor") in parameters and status == "200":
+    if ("query", "cursor") in parameters and status in ("200", "304"):
         yield "Link"
     if method == "post" and status in ("201", "202"):
         yield "Location"

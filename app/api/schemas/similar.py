@@ -13,9 +13,9 @@ from app.similar import Searched
 class SearchedRead(BaseModel):
     """How an answer was found."""
 
-    mode: Literal["vector", "lexical", "hybrid"] = Field(
-        description="`vector`: by meaning; `lexical`: by the words that they share; `hybrid`: by both",
-        examples=["vector"],
+    mode: Literal["lexical", "hybrid"] = Field(
+        description="`lexical`: by the words that they share; `hybrid`: by words and meaning together",
+        examples=["hybrid"],
     )
     indexed: int = Field(description="Papers that can be compared by meaning, now", examples=[65000])
     stored: int = Field(

@@ -24,7 +24,10 @@ BOM: Final = "\ufeff"
 # What a spreadsheet may strip from the beginning of a cell or take for the end of one: blanks, control characters, marks
 # without width, the semicolon; the apostrophe is among them so that ``undefused`` finds exactly what ``defused`` has added.
 _LEAD: Final = (
-    "['\\s\\x00-\\x1f\\x7f-\\x9f\\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufffd;]"
+    "['\\s\\x00-\\x1f\\x7f-\\x9f\\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufffd;"
+    # The other characters of format, most of which nobody sees either.
+    "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
 )
 _TRIGGER: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"  # also their wide and small forms
 _CALM: Final = re.compile(r"[^\W_][^;\t\r\n]*").fullmatch  # nearly all texts: nothing leads, nothing separates

@@ -41,7 +41,9 @@ def cells_of_spreadsheets(text: str) -> list[str]:
 
 def is_formula(cell: str) -> bool:
     """Tell whether the first character that a reader sees is one that begins a formula."""
-    seen = next((one for one in cell if unicodedata.category(one)[0] not in "ZC" and one not in '"\ufffd'), "")
+    # What Unicode has not assigned is seen: as a box.
+    unseen = ("Cc", "Cf", "Zl", "Zp", "Zs")
+    seen = next((one for one in cell if unicodedata.category(one) not in unseen and one not in '"\ufffd'), "")
     return unicodedata.normalize("NFKC", seen) in tuple("=+-@")
 
 
@@ -98,6 +100,8 @@ def test_hostile_texts_are_read_back_and_not_executed(text: str) -> None:
 
 @given(SPREADSHEET)
 @example("\t=1")
+@example("\ud7fc@")
+@example("\U000e0041=1")
 @example("'\t=1")
 @example("'=1")
 @example(";='=")

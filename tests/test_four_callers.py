@@ -29,12 +29,17 @@ NEW = [f"2601.96{n:03}" for n in range(40)]
 JSON = {"content-type": "application/json"}
 
 
+def title(number: int) -> str:
+    """The title of a paper that is there from the start, in every version: the tests come in any order."""
+    return f"A test of {'odd' if number % 2 else 'even'} graphs, number {number}"
+
+
 @contextmanager
 def service(postgres: EmbeddedPostgres, name: str, folder: Path) -> Iterator[tuple[str, CommandLine]]:
     """The address of a service with sixty papers, and the command line on its database; nothing may go wrong inside of it."""
     _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     line = CommandLine(folder, database_url=postgres.url(name), port=0)
-    items = [Item(one, title=f"A test of {'odd' if n % 2 else 'even'} graphs, number {n}") for n, one in enumerate(OLD)]
+    items = [Item(one, title=title(n)) for n, one in enumerate(OLD)]
     ingest(line, "cs.CL", TUESDAY, *items)
     api = line.start("api")
     try:
@@ -138,7 +143,9 @@ def test_a_mirror_ends_equal_while_several_write(shared: tuple[str, CommandLine]
 
     def listings() -> None:
         for start in range(0, 40, 20):
-            changed = Item(OLD[start], version=2, type="replace", abstract=f"We take number {start} back.")
+            changed = Item(
+                OLD[start], version=2, type="replace", title=title(start), abstract=f"We take number {start} back."
+            )
             ingest(line, "cs.CL", WEDNESDAY, changed, *map(Item, NEW[start : start + 20]))
 
     def mirror(kinds: str | None, include: str | None) -> tuple[dict[tuple[str, str], Any], Callable[[], None]]:

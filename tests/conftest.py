@@ -4,7 +4,6 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -27,16 +26,6 @@ from tests.fake_arxiv import FakeArxiv
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TEMPLATE = "zhaiyao_template"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test an id of its own: of those that share one, xdist runs a single one, and says nothing."""
-    for item in items:
-        if item.parent is not None and not item.nodeid.endswith(item.name):
-            item._nodeid = f"{item.parent.nodeid}::{item.name}"  # type: ignore[attr-defined]  # there is no public way
-    twice = [nodeid for nodeid, count in Counter(item.nodeid for item in items).items() if count > 1]
-    if twice:
-        raise pytest.UsageError(f"Tests that share an id, so that only one of them would run: {', '.join(twice[:5])}")
 
 
 @pytest.fixture(scope="session")

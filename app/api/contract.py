@@ -2,7 +2,7 @@
 every error that an operation may answer with, every header, how keys are sent, and examples.
 
 Most errors follow from the operation itself: one with a body may be told that it is none, one with a cursor that it is not
-its own. What else a route may answer it declares: ``responses=fails(Conflict)``. ``tests/test_fuzz.py`` holds the service
+its own. What else a route may answer it declares: ``responses=fails(Conflict)``. ``tests/check_operations.py`` holds the service
 against this.
 """
 

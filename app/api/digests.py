@@ -52,7 +52,11 @@ lean = APIRouter(prefix="/v1/digests", tags=["digests"], route_class=LeanRoute)
     summary="Create a digest",
     response_model=DigestRead,
     responses={
-        200: {"model": DigestRead, "description": "It existed"},
+        200: {
+            "model": DigestRead,
+            "description": "It existed",
+            "headers": {"Location": {"$ref": "#/components/headers/Location"}},
+        },
         **fails(NotFound, ListingNotRead, UnknownPapers, InvalidArxivId, InvalidQuery, UnknownCategory),
     },
 )

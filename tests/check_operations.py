@@ -1,6 +1,7 @@
 """Every operation of the OpenAPI document under schemathesis: no 500, no undeclared status, no breach of a schema.
 
-Bounded here; ``make fuzz`` goes on for longer (``ZHAIYAO_FUZZ`` examples for each operation).
+Not found by pytest on its own: ``make test`` runs it last, bounded; ``make fuzz`` goes on for longer (``ZHAIYAO_FUZZ``
+examples for each operation).
 """
 
 import os

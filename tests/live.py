@@ -17,6 +17,7 @@ from app.door import Door
 from app.ingestion import Tools, ingest
 from app.llm import make_summariser
 from app.main import create_app
+from app.protocol import BoundedProtocol
 from app.worker import work_off
 from tests.conftest import make_settings
 
@@ -40,7 +41,9 @@ def live(url: str, folder: Path, prepare: Prepare | None = None) -> Iterator[str
                 async with httpx.AsyncClient(transport=transport, base_url=address) as client:
                     await prepare(tools, client)
             server = uvicorn.Server(
-                uvicorn.Config(app, log_config=None, lifespan="off", server_header=False, ws="none")
+                uvicorn.Config(
+                    app, http=BoundedProtocol, log_config=None, lifespan="off", server_header=False, ws="none"
+                )
             )
             servers.append(server)
             ready.set()

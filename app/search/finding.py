@@ -130,14 +130,11 @@ async def look_at(
     look: Callable[[Paper, Candidate], T | None],
 ) -> list[T]:
     """What ``look`` finds at these papers, in their order; it is called in a thread, so that others have their turn."""
-    rows = {paper.order_key: paper for paper in await session.scalars(_papers(order_keys))}
+    stored = await session.scalars(select(Paper).where(among(Paper.order_key, order_keys)))
+    rows = {paper.order_key: paper for paper in stored}
     translations = await find_translations(session, [paper.arxiv_id for paper in rows.values()])
     papers = [rows[key] for key in order_keys if key in rows]
     return await asyncio.to_thread(_looking, papers, translations, look)
-
-
-def _papers(order_keys: Sequence[str]):  # type: ignore[no-untyped-def]
-    return select(Paper).where(among(Paper.order_key, order_keys))
 
 
 def _looking(

@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := app tests migrations bench
 # Apart from the others: schemathesis gives its tests one id, and of those xdist would run a single one in its usual order.
-FUZZ := $(BIN)/pytest -n 2 --dist load tests/check_operations.py
+FUZZ := $(BIN)/pytest -n 2 --dist load -p no:randomly tests/check_operations.py
 
 # Install a lock file with a counter as progress; the whole log is shown only if it fails.
 define install

@@ -93,7 +93,14 @@ def fuzzed(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
 
 @schema.parametrize()
-@hypothesis.settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(
+    # The same requests each time in make test, others in make fuzz.
+    derandomize="ZHAIYAO_FUZZ" not in os.environ,
+    database=None,
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 def test_an_operation_keeps_its_contract(case: "schemathesis.Case[Any]", fuzzed: Fuzzed) -> None:
     headers = {"Authorization": f"Bearer {fuzzed.key}"}
     response = case.call(base_url=fuzzed.address, headers=headers, timeout=30)

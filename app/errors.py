@@ -235,6 +235,20 @@ class AddressTooLong(Refused):
     status = 414
 
 
+class HeadTooLarge(Refused):
+    """A first line and headers of more bytes, or of more headers, than any request needs (RFC 6585 section 5)."""
+
+    code = "head_too_large"
+    status = 431
+
+
+class HeadTooSlow(Refused):
+    """A first line and headers that did not arrive in time."""
+
+    code = "head_too_slow"
+    status = 408
+
+
 class WrongHost(Refused):
     """A request for a host that this service does not answer for."""
 

@@ -6,9 +6,10 @@ uvicorn leaves both to a proxy in front; without one, a few thousand slow connec
 import asyncio
 import json
 import uuid
-from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.errors import HeadTooLarge, HeadTooSlow, Refused
 
 MAX_HEAD = 65_536
 """Bytes of a request's first line and headers; browsers and proxies send a few thousand."""
@@ -53,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._wait_for_head()
         super().data_received(data)
         if self._in_head and (self._head > MAX_HEAD or len(self.headers or ()) > MAX_HEADERS):
-            self._refuse(431, "head_too_large", "The first line and headers of the request are too large; send fewer.")
+            self._refuse(HeadTooLarge("The first line and headers of the request are too large; send fewer."))
 
     def on_headers_complete(self) -> None:
         """The head is whole: hand the request on, unless there is too much of it."""
@@ -61,12 +62,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._head = False, 0
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEAD or len(self.headers) > MAX_HEADERS:
-            self._refuse(431, "head_too_large", "The first line and headers of the request are too large; send fewer.")
+            self._refuse(HeadTooLarge("The first line and headers of the request are too large; send fewer."))
             raise ValueError("the head is too large")  # which ends the parsing of this connection
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             # RFC 9112 section 3.2. Of two hosts, a proxy in front might have believed the other one.
-            self._refuse(400, "bad_request", "A request names the host that it is for, in one Host header.")
+            self._refuse(Refused("A request names the host that it is for, in one Host header."))
             raise ValueError("there is not one host")
         super().on_headers_complete()
         self._cycles = (*self._waiting(), self.cycle)
@@ -78,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP at all."""
-        self._refuse(400, "bad_request", "What was sent is no HTTP request that can be read.")
+        self._refuse(Refused("What was sent is no HTTP request that can be read."))
 
     def _wait_for_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
@@ -93,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head == 0:  # nothing was asked: nothing is answered
             self.transport.close()
         else:
-            self._refuse(408, "head_too_slow", "The head of the request did not arrive in time; send it at once.")
+            self._refuse(HeadTooSlow("The head of the request did not arrive in time; send it at once."))
 
     def _waiting(self) -> tuple[RequestResponseCycle, ...]:
         return tuple(cycle for cycle in self._cycles if not cycle.response_complete)
@@ -104,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
 
-    def _refuse(self, status: int, code: str, detail: str) -> None:
+    def _refuse(self, error: Refused) -> None:
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
@@ -117,10 +118,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._leave()  # a request whose body is broken has no other answer
         request_id = uuid.uuid4().hex
-        problem: dict[str, Any] = {"type": f"urn:zhaiyao:problem:{code}", "title": "Request refused", "status": status}
-        body = json.dumps(problem | {"detail": detail, "code": code, "request_id": request_id}).encode()
+        problem = {"type": f"urn:zhaiyao:problem:{error.code}", "title": error.title, "status": error.status}
+        body = json.dumps(problem | {"detail": error.detail, "code": error.code, "request_id": request_id}).encode()
         head = (
-            f"HTTP/1.1 {status} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+            f"HTTP/1.1 {error.status} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
             f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

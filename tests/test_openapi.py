@@ -115,7 +115,7 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
     known = {sample.code: sample for sample in samples.SAMPLES}
     for name, operation in operations(document):
         responses = operation["responses"]
-        assert {"400", "414", "422", "500"} <= responses.keys(), name
+        assert {"400", "408", "414", "422", "431", "500"} <= responses.keys(), name
         assert "default" not in responses, name
         for status, response in responses.items():
             assert "X-Request-ID" in response["headers"], (name, status)

@@ -143,6 +143,7 @@ def _usual(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
     parameters = operation.get("parameters", ())
     named = {(parameter["in"], parameter["name"].lower()) for parameter in parameters}
     yield from ("bad_request", "address_too_long", "invalid_request", "internal_error")
+    yield from ("head_too_large", "head_too_slow")
     if operation["security"] != []:
         yield from ("wrong_host", "key_required", "invalid_key", "rate_limited", "overloaded")
         yield from ("missing_scope", "database_unavailable", "query_timeout", "busy")

@@ -51,6 +51,7 @@ SAMPLES: Final = (
     _of(errors.MissingScope("write", "read")),
     _of(errors.NotFound("There is no paper 2404.02342 here.")),
     _of(errors.NotAcceptable("None of the media types asked for can be given; there are application/json, text/html.")),
+    _of(errors.HeadTooSlow("The head of the request did not arrive in time; send it at once.")),
     _of(errors.BodyTooSlow("The body did not arrive within 30 seconds; send it at once.")),
     _of(errors.Conflict("The channel nlp exists already; choose another slug.")),
     _of(errors.ListingNotRead("The listing of cs.CL on 2026-01-13 has not been read yet.")),
@@ -86,6 +87,7 @@ SAMPLES: Final = (
     _of(errors.UnknownPapers(["2404.02342"])),
     _of(errors.IdempotencyKeyReused("This Idempotency-Key was used with another request; choose a new one.")),
     _of(errors.RateLimited("600/minute", 42)),
+    _of(errors.HeadTooLarge("The first line and headers of the request are too large; send fewer.")),
     Sample(
         500,
         "internal_error",

@@ -18,6 +18,7 @@ from app import papers
 from app.api.bodies import MAX_BODY, MAX_DEPTH
 from app.api.paging import Cursors
 from app.ingestion import Tools
+from app.main import create_app
 from app.papers import PaperFilter
 from app.postgres import EmbeddedPostgres
 from app.shared_secrets import CURSORS, get_secret
@@ -79,6 +80,56 @@ def harmless(answer: httpx.Response) -> None:
     assert "root:" not in answer.text
     if answer.status_code >= 400:
         problem(answer, answer.status_code)
+
+
+# Parameters without effect
+
+SHARED = {
+    "/v1/channels/{slug}/feed.{format}",
+    "/v1/channels/{slug}/latest",
+    "/v1/channels/{slug}/latest.{format}",
+    "/v1/digests/{id}",
+    "/v1/digests/{id}.{format}",
+}
+"""What people pass on, and lengthen: it passes over what it does not know."""
+
+
+async def test_a_parameter_that_would_be_without_effect_is_refused(service: Service) -> None:
+    """Everywhere, whoever reads the address: what an operation knows is what the document says of it."""
+    filled = {"arxiv_id": IDS[0], "slug": "cs.CL", "language": "zh", "revision": "1", "id": "1", "format": "md"}
+    operations = [
+        (method, path, operation)
+        for path, methods in service.app.openapi()["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/v1/") and path not in SHARED
+    ]
+    assert len(operations) > 40
+    for method, path, operation in operations:
+
+        async def ask(query: str, method: str = method, path: str = path) -> list[dict[str, Any]]:
+            answer = await service.client.request(method, f"{path.format(**filled)}?{query}", json={})
+            return list(problem(answer, 422, "invalid_request")["errors"])
+
+        known = [one for one in operation.get("parameters", ()) if one["in"] == "query"]
+        [unknown] = await ask("nonsense=1")
+        assert (unknown["field"], unknown["type"]) == ("query.nonsense", "extra_forbidden"), path
+        assert unknown["message"].endswith(f"there are {', '.join(one['name'] for one in known) or 'none'}"), path
+        for parameter in known:
+            name = parameter["name"]
+            if "array" in str(parameter["schema"]):
+                errors = await ask(f"{name}=&{name}=&nonsense=1")
+                assert "repeated" not in {error["type"] for error in errors}, (path, name)
+            else:
+                [twice] = await ask(f"{name}=1&{name}=1")
+                assert (twice["field"], twice["type"]) == (f"query.{name}", "repeated"), (path, name)
+
+
+async def test_parameters_are_known_without_the_document(service: Service) -> None:
+    """It takes half a second to be made, and memory, which only those who ask for it should cost."""
+    app = create_app(service.tools)
+    async with caller(app) as client:
+        ok(await client.get("/v1/channels", params={"builtin": True}))
+    assert app.openapi_schema is None
 
 
 # Strings where they do not belong

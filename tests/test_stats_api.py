@@ -139,22 +139,24 @@ async def test_summaries_count_as_in_a_digest(tools: Tools, tmp_path: Path, seed
     await execute(tools, "UPDATE papers SET version = NULL WHERE arxiv_id = ANY(:ids)", ids=names[:10])
     await execute(tools, "UPDATE papers SET version = 2 WHERE arxiv_id = ANY(:ids)", ids=names[10:40])
     await execute(tools, """UPDATE listings SET announced = announced || '{"2601.99999": "new"}'""")
-    for name in names:
-        for number in range(chance.choice((0, 1, 1, 2, 4))):
-            await execute(
-                tools,
-                SUMMARY,
-                id=name,
-                version=chance.choice((None, 1, 2)),
-                of_now=chance.random() < 0.5,
-                language=chance.choice(("zh", "zh", "en", "fr")),
-                status=chance.choice(("pending", "running", "done", "failed", "failed")),
-                origin=chance.choice(("llm", "extractive", "human", "imported")),
-                model=str(number),
-                tldr=chance.choice((None, "Eins.")),
-                tldr_en=chance.choice((None, "One.")),
-                made_at=datetime(2026, 1, 14, chance.randrange(24), tzinfo=UTC),
-            )
+    summaries = [
+        {
+            "id": name,
+            "version": chance.choice((None, 1, 2)),
+            "of_now": chance.random() < 0.5,
+            "language": chance.choice(("zh", "zh", "en", "fr")),
+            "status": chance.choice(("pending", "running", "done", "failed", "failed")),
+            "origin": chance.choice(("llm", "extractive", "human", "imported")),
+            "model": str(number),
+            "tldr": chance.choice((None, "Eins.")),
+            "tldr_en": chance.choice((None, "One.")),
+            "made_at": datetime(2026, 1, 14, chance.randrange(24), tzinfo=UTC),
+        }
+        for name in names
+        for number in range(chance.choice((0, 1, 1, 2, 4)))
+    ]
+    async with tools.database.transaction() as session:
+        await session.execute(text(SUMMARY), summaries)
     async with caller(create_app(at(tools, NOW))) as client:
         for language in ("zh", "en", "fr", "en-GB", "de"):
             found = (await stats(tools, language=language))["totals"]

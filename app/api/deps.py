@@ -1,12 +1,15 @@
 """What routes are given: the tools of the process, and a transaction that is committed before the answer is sent."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, cast
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.lean import is_list
 from app.ingestion import Tools
 
 
@@ -28,24 +31,31 @@ async def get_session(request: Request, tools: Annotated[Tools, Depends(get_tool
 async def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have, or is given twice where one is meant: it would be without effect.
 
-    ``RequestValidationError``, as for a wrong value. What a route has is what the OpenAPI document says.
+    ``RequestValidationError``, as for a wrong value.
     """
     given = request.query_params
     if not given:
         return
-    path, method = request.scope["route"].path_format, request.method.lower()
-    operation = request.app.openapi()["paths"].get(path, {}).get(method)
-    if operation is None:
-        return
-    parameters = operation.get("parameters", ())
-    known = {one["name"]: "array" in str(one["schema"]) for one in parameters if one["in"] == "query"}
+    known = dict(_parameters(request.scope["route"].dependant))
     for name in given:
         if name not in known:
             told = f"there is no parameter of this name; there are {', '.join(known) or 'none'}"
             raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": told}])
-        if not known[name] and len(given.getlist(name)) > 1:
+        if not is_list(known[name]) and len(given.getlist(name)) > 1:
             told = "it is given twice, and only one can count"
             raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": told}])
+
+
+def _parameters(dependant: Dependant) -> Iterator[tuple[str, Any]]:
+    """The query parameters that a route and its dependencies take, each with its type."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from ((name, one.annotation) for name, one in annotation.model_fields.items())
+        else:
+            yield field.alias, annotation
+    for inner in dependant.dependencies:
+        yield from _parameters(inner)
 
 
 ToolsDep = Annotated[Tools, Depends(get_tools)]

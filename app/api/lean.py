@@ -90,7 +90,8 @@ register_url_convertor("plain", _Plain())
 @cache
 def _handler(endpoint: Callable[..., Awaitable[Response]]) -> Handler:
     kinds = get_type_hints(endpoint, include_extras=True)
-    read = _reader(kinds.get("query"))
+    takes_query = "query" in kinds
+    read = _reader(get_args(kinds["query"])[0] if takes_query else _Nothing)
     in_path = {
         name: TypeAdapter(kinds[name]).validate_python
         for name in signature(endpoint).parameters
@@ -106,18 +107,18 @@ def _handler(endpoint: Callable[..., Awaitable[Response]]) -> Handler:
             except ValidationError as error:
                 raise _as_fastapis(error, "path", name) from None
         query = read(scope["query_string"])
-        if query is not None:
+        if takes_query:
             values["query"] = query
         return await endpoint(request=request, tools=scope["app"].state.tools, **values)
 
     return handle
 
 
-def _reader(annotation: Any) -> Callable[[bytes], BaseModel | None]:
-    if annotation is None:
-        return lambda _: None
-    model = get_args(annotation)[0]
+class _Nothing(BaseModel, extra="forbid"):
+    """The query of an address that takes none."""
 
+
+def _reader(model: type[BaseModel]) -> Callable[[bytes], BaseModel]:
     @lru_cache(maxsize=1_024)
     def read(query_string: bytes) -> BaseModel:
         query: BaseModel = read_query(model, query_string)
@@ -150,7 +151,7 @@ def read_query(model: type[BaseModel], query_string: bytes) -> Any:
         refusal = _as_fastapis(error, "query")
         for one in refusal.errors():
             if one["type"] == "extra_forbidden":
-                one["msg"] = f"there is no parameter of this name; there are {', '.join(model.model_fields)}"
+                one["msg"] = f"there is no parameter of this name; there are {', '.join(model.model_fields) or 'none'}"
         raise refusal from None
 
 
@@ -165,8 +166,9 @@ def _refused(name: str, kind: str, message: str) -> RequestValidationError:
 @lru_cache(maxsize=64)
 def _lists(model: type[BaseModel]) -> frozenset[str]:
     """The parameters of a model that may be repeated."""
-    return frozenset(name for name, field in model.model_fields.items() if _is_list(field.annotation))
+    return frozenset(name for name, field in model.model_fields.items() if is_list(field.annotation))
 
 
-def _is_list(annotation: Any) -> bool:
-    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
+def is_list(annotation: Any) -> bool:
+    """Whether a parameter of this type may be repeated."""
+    return get_origin(annotation) is list or any(map(is_list, get_args(annotation)))

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +22,9 @@ import psycopg
 
 from app.db import Database
 from app.jobs import NewJob, enqueue
+from tests.commands import ROOT, call, started
 from tests.fake_arxiv import FakeArxiv, Reply
 
-ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 120.0
 """Seconds after which waiting has failed: long, because the machine may be busy."""
 
@@ -69,6 +70,11 @@ class Done:
         assert len(lines) == 1, self.err
         assert lines[0].startswith("zhaiyao: "), self.err
         return lines[0].removeprefix("zhaiyao: ")
+
+
+def _done(code: int, out: str, err: str) -> Done:
+    assert "Traceback" not in err, err
+    return Done(code, out, err)
 
 
 class Running:
@@ -153,12 +159,19 @@ class CommandLine:
         self._started.append(Running(process, log))
         return self._started[-1]
 
-    def run(self, *arguments: object, stdin: bytes | None = None, **settings: object) -> Done:
-        """Run a command to its end."""
-        running = self.start(*arguments, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, **settings)
+    def run(self, *arguments: object, **settings: object) -> Done:
+        """Run a command to its end, in a process that has imported it already."""
+        with open(os.devnull, "rb") as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            streams = [stream.fileno() for stream in (given, out, err)]
+            environment = self.environment(settings)
+            code = call(started(), [*map(str, arguments)], str(self.folder), environment, streams, PATIENCE)
+            return _done(code, *(os.pread(stream.fileno(), 10_000_000, 0).decode() for stream in (out, err)))
+
+    def feed(self, stdin: bytes, *arguments: object) -> Done:
+        """Run a command on a pipe to its end."""
+        running = self.start(*arguments, stdin=subprocess.PIPE)
         running.process.communicate(stdin, timeout=PATIENCE)
-        assert "Traceback" not in running.err, running.err
-        return Done(running.process.returncode, running.out, running.err)
+        return _done(running.process.returncode, running.out, running.err)
 
     def piped(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start a command whose output the caller reads, and closes."""

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -21,10 +20,10 @@ import psycopg
 import pytest
 
 from app.postgres import EmbeddedPostgres
+from tests.commands import ROOT, started
 from tests.conftest import TEMPLATE, _execute
 from tests.fake_arxiv import FakeArxiv, World
 from tests.live import live, with_the_sample
-from tests.process_tools import ROOT, wait_until
 
 DOCUMENTS = ("README.md", "docs/api.md", "docs/access.md", "docs/sync.md", "docs/channels.md", "docs/digests.md")
 SAMPLED = "documented"
@@ -81,20 +80,6 @@ def sampled(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def commands() -> Iterator[str]:
-    """The socket of a process that runs ``zhaiyao``."""
-    with tempfile.TemporaryDirectory(prefix="zhaiyao-commands-") as folder:
-        path = f"{folder}/socket"
-        process = subprocess.Popen([sys.executable, "-m", "tests.commands", path], cwd=ROOT)
-        try:
-            wait_until(lambda: Path(path).exists() or process.poll() is not None, "the command line")
-            yield path
-        finally:
-            process.terminate()
-            process.wait()
-
-
-@pytest.fixture(scope="module")
 def arxiv() -> Iterator[FakeArxiv]:
     """An arXiv for the commands that ask it."""
     with FakeArxiv(World(first_day=date(2026, 1, 5), days=5, categories=("cs.CL",), per_day=2)).running() as fake:
@@ -115,7 +100,7 @@ def archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 @pytest.mark.usefixtures("archive")
 def test_what_a_document_says_can_be_done(
-    document: str, sampled: str, postgres: EmbeddedPostgres, commands: str, arxiv: FakeArxiv, tmp_path: Path
+    document: str, sampled: str, postgres: EmbeddedPostgres, arxiv: FakeArxiv, tmp_path: Path
 ) -> None:
     name = f"doc_{re.sub(r'[^a-z]', '_', document.lower())}"
     _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {sampled} STRATEGY FILE_COPY")
@@ -125,7 +110,7 @@ def test_what_a_document_says_can_be_done(
     environment |= {
         "PYTHON": sys.executable,
         "COMMANDS": str(ROOT / "tests/commands.py"),
-        "SOCKET": commands,
+        "SOCKET": started(),
         "SCRATCH": str(scratch),
         "ZHAIYAO_DATABASE_URL": postgres.url(name),
         "ZHAIYAO_DATA_DIR": str(scratch),

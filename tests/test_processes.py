@@ -171,7 +171,7 @@ def assert_stored_once(url: str, papers: int) -> None:
 @story
 def test_a_dead_workers_jobs_are_taken_up_by_another(stage: Stage) -> None:
     url = stage.database()
-    ingested = stage.zhaiyao(database_url=url).run("ingest", "cs.CL", "--from", "-", stdin=LISTING)
+    ingested = stage.zhaiyao(database_url=url).feed(LISTING, "ingest", "cs.CL", "--from", "-")
     assert ingested.code == 0, ingested
     fake = GatedArxiv()
     fake.serve("cs.CL", rss("cs.CL", TUESDAY, *SIX, Item("2601.95007")))
@@ -556,7 +556,7 @@ def test_ingest_from_a_file_says_what_it_did_or_why_not(stage: Stage) -> None:
     assert done.out == "cs.CL of 2026-01-13: announced, 6 items, 6 papers new, 0 changed, 6 announcements new\n"
     before = snapshot(url, ("papers", "announcements", "summaries"))
 
-    piped = zhaiyao.run("ingest", "cs.CL", "--from", "-", "--json", stdin=LISTING)
+    piped = zhaiyao.feed(LISTING, "ingest", "cs.CL", "--from", "-", "--json")
     assert (piped.code, piped.err) == (0, "")
     [result] = json.loads(piped.out)
     assert (result["category"], result["announced_on"], result["state"]) == ("cs.CL", "2026-01-13", "announced")

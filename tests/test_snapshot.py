@@ -24,7 +24,8 @@ from app.ingestion import Tools
 from app.snapshot import SnapshotReport, import_snapshot, open_snapshot, preparing, read_record
 from app.snapshot.records import BrokenLineError
 from tests import snapshots
-from tests.process_tools import ROOT, CommandLine, ask, query, wait_until
+from tests.commands import ROOT
+from tests.process_tools import CommandLine, ask, query, wait_until
 
 KILLS = int(os.environ.get("KILLS", "3"))
 """How often an import is killed before it may end."""
@@ -415,14 +416,14 @@ def test_an_import_killed_at_random_moments_ends_complete(database_url: str, tmp
 
 def test_the_command_reads_standard_input_and_reports_broken_lines(database_url: str, tmp_path: Path) -> None:
     zhaiyao = CommandLine(tmp_path, database_url=database_url)
-    done = zhaiyao.run("import", "-", stdin=b"".join([*snapshots.lines(20), b'{"id": 704.0001}\n']))
+    done = zhaiyao.feed(b"".join([*snapshots.lines(20), b'{"id": 704.0001}\n']), "import", "-")
     assert done.code == 1
     assert done.out == "21 lines: 20 papers new, 0 changed, 0 already there; 1 lines broken\n"
     assert (
         done.err
         == "zhaiyao: line 21 was skipped: its id is the number 704.0001; as a number 0704.0010 has lost digits.\n"
     )
-    assert "is a zip" in zhaiyao.run("import", "-", stdin=as_zip(tmp_path, b"{}").read_bytes()).sentence
+    assert "is a zip" in zhaiyao.feed(as_zip(tmp_path, b"{}").read_bytes(), "import", "-").sentence
     assert_complete(database_url, 20)
 
 

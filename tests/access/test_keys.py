@@ -16,6 +16,7 @@ from app.models import Scope
 from app.postgres import EmbeddedPostgres
 from tests.access.service import CHANNEL, FAR, a_key, bearer, counting, database, running
 from tests.api import Service, caller, execute, ok, problem
+from tests.process_tools import CommandLine
 
 OPEN = {"GET /healthz", "GET /readyz"}
 READING = {"POST /v1/channels/preview", "POST /v1/papers/batch"}
@@ -341,44 +342,30 @@ async def test_closed_reading_is_closed_for_everybody_without_a_key(database_url
 
 
 async def test_the_command_line_makes_lists_and_revokes(database_url: str, tmp_path: Path) -> None:
-    import asyncio
-    import os
-    import sys
-
-    async def zhaiyao(*words: str) -> tuple[int, str, str]:
-        environment = {"PATH": os.environ["PATH"], "ZHAIYAO_DATABASE_URL": database_url}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app", "keys", *words, env=environment, stdout=-1, stderr=-1,
-            cwd=Path(__file__).resolve().parents[2],
-        )  # fmt: skip
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, out.decode(), err.decode()
-
-    made, wrong, worse = await asyncio.gather(
-        zhaiyao("create", "nightly mirror", "--scope", "write", "--expires", "90d", "--rate-limit", "5/minute"),
-        zhaiyao("create", "x", "--expires", "soon"),
-        zhaiyao("create", "x", "--scope", "root"),
+    zhaiyao = CommandLine(tmp_path / "home", database_url=database_url)
+    made = zhaiyao.run(
+        "keys", "create", "nightly mirror", "--scope", "write", "--expires", "90d", "--rate-limit", "5/minute"
     )
-    assert made[0] == 0, made
-    secret = made[1].strip()
-    assert secret not in made[2]
-    for code, out, err in (wrong, worse):
-        assert (code, out) == (1, "")
-        assert len(err.splitlines()) == 1, err
+    assert made.code == 0, made
+    secret = made.out.strip()
+    assert secret not in made.err
+    for wrong in (("--expires", "soon"), ("--scope", "root")):
+        refused = zhaiyao.run("keys", "create", "x", *wrong)
+        assert refused.sentence.startswith(wrong[0].removeprefix("--")), refused
+        assert refused.out == ""
     async with running(database_url, tmp_path, host="0.0.0.0") as service:
         ok(await service.client.post("/v1/channels", json=CHANNEL, headers=bearer(secret)), 201)
-        listed = json.loads((await zhaiyao("list", "--json"))[1])
+        listed = json.loads(zhaiyao.run("keys", "list", "--json").out)
         assert [(one["name"], one["scope"], one["rate_limit"]) for one in listed] == [
             ("nightly mirror", "write", "5/minute")
         ]
         days = datetime.fromisoformat(listed[0]["expires_at"]) - datetime.now(UTC)
         assert timedelta(days=89) < days < timedelta(days=90)
-        shown = (await zhaiyao("list"))[1]
+        shown = zhaiyao.run("keys", "list").out
         assert secret[:9] in shown
         assert secret not in shown
-        revoked = await zhaiyao("revoke", str(listed[0]["id"]), "--json")
-        assert json.loads(revoked[1])["revoked_at"]
+        revoked = zhaiyao.run("keys", "revoke", listed[0]["id"], "--json")
+        assert json.loads(revoked.out)["revoked_at"]
         problem(await service.client.get("/v1/papers", headers=bearer(secret)), 401)
 
 

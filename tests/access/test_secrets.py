@@ -4,8 +4,6 @@ import asyncio
 import io
 import logging
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from app import log
 from app.models import Scope
 from tests.access.service import CHANNEL, FAR, a_key, bearer, running
 from tests.api import caller, execute
+from tests.process_tools import CommandLine
 
 PASSWORD = "s3cret-of-the-database"
 WRONG = "zy_" + "W" * 43
@@ -101,22 +100,18 @@ async def test_every_line_that_is_logged_has_its_request(
 
 
 def test_doctor_shows_the_new_settings_and_no_secret(database_url: str, tmp_path: Path) -> None:
-    environment = {
-        "PATH": "/usr/bin:/bin", "ZHAIYAO_DATABASE_URL": database_url, "ZHAIYAO_RATE_LIMIT": "10/second",
-        "ZHAIYAO_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8", "ZHAIYAO_CORS_ORIGINS": "https://a.example",
-        "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "HOME": str(tmp_path),
-    }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "doctor"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
+    zhaiyao = CommandLine(
+        tmp_path,
+        database_url=database_url,
+        rate_limit="10/second",
+        trusted_proxies="127.0.0.1, 10.0.0.0/8",
+        cors_origins="https://a.example",
     )
+    done = zhaiyao.run("doctor")
+    assert done.code == 0, done
     for line in ("ZHAIYAO_RATE_LIMIT=10/second", "ZHAIYAO_TRUSTED_PROXIES=127.0.0.1/32,10.0.0.0/8", "ZHAIYAO_PUBLIC_READ=True",
                  "ZHAIYAO_CORS_ORIGINS=https://a.example", "ZHAIYAO_REQUEST_TIMEOUT=30", "ZHAIYAO_KEY_RATE_LIMIT="):  # fmt: skip
-        assert line in done.stdout.splitlines()
+        assert line in done.out.splitlines()
 
 
 def test_nothing_of_a_key_is_in_a_dump_of_the_database(database_url: str) -> None:

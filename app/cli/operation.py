@@ -78,7 +78,10 @@ def doctor(
             err.print(f"warning: {problem}", soft_wrap=True)
         err.print(f"zhaiyao: {fault}" if fault else "The database answers and its schema is current.", soft_wrap=True)
         if not (fault or settings.llm_model):
-            err.print("ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.")
+            err.print(
+                "ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.",
+                soft_wrap=True,
+            )
         if embedded:
             err.print(str(embedded), soft_wrap=True)
         for trial in trials:

@@ -47,7 +47,8 @@ def search(
         return
     if as_json:
         shown = asdict(results)
-        print(json.dumps({"items": shown.pop("hits"), **shown, "next": None}, ensure_ascii=False))
+        del shown["next"]  # there is one page here
+        print(json.dumps({"items": shown.pop("hits"), **shown}, ensure_ascii=False))
         return
     _print(results)
 
@@ -76,9 +77,12 @@ def _print(results: Any) -> None:
             f"{lacking:,} of {results.stored:,} papers are not indexed yet; the worker does it, or zhaiyao search --rebuild"
         )
     if not results.stored:
-        err.print("No papers are stored yet; 'zhaiyao ingest cs.CL' reads a listing.")
+        err.print("No papers are stored yet; 'zhaiyao ingest cs.CL' reads a listing.", soft_wrap=True)
     elif not results.hits:
-        err.print(f"None of the {results.stored:,} papers has this; try fewer or other words (docs/search.md).")
+        err.print(
+            f"None of the {results.stored:,} papers has this; try fewer or other words (docs/search.md).",
+            soft_wrap=True,
+        )
     elif note := _NOTES.get(results.matched):
         say(note.format(searched=results.searched))
     for number, hit in enumerate(results.hits):

@@ -50,9 +50,11 @@ class Known:
 def invent(chance: Random, arxiv_id: str) -> Known:
     """A paper of which nearly anything may be missing."""
     categories = tuple(chance.sample(CATEGORIES, chance.choice([1, 1, 2, 3])))
+    left = chance.choice(CATEGORIES)  # it may have been announced there before its categories were changed
     day = FIRST + timedelta(days=chance.randrange(12))
     announced = {
-        (chance.choice(categories), day + timedelta(days=chance.randrange(3)), chance.choice(TYPES)) for _ in range(3)
+        (chance.choice([*categories, left]), day + timedelta(days=chance.randrange(3)), chance.choice(TYPES))
+        for _ in range(3)
     }
     return Known(
         arxiv_id,
@@ -148,13 +150,14 @@ def is_author(wanted: str, name: str) -> bool:
 
 def passes(one: Known, asked: dict[str, Any]) -> bool:
     names = taxonomy.names(asked["category"]) if "category" in asked else None
-    if names is not None and not names & {*names_listed(one.categories)}:
+    of_announcement = {"announced_from", "announced_to", "announce_type"} & asked.keys()
+    if names is not None and not of_announcement and not names & {*names_listed(one.categories)}:
         return False
     if "primary" in asked and one.categories[0] not in taxonomy.names(asked["primary"]):
         return False
     if "author" in asked and not any(is_author(asked["author"], name) for name in one.authors):
         return False
-    if {"announced_from", "announced_to", "announce_type"} & asked.keys() and not any(
+    if of_announcement and not any(
         str(asked.get("announced_from", "0001-01-01")) <= str(on) <= str(asked.get("announced_to", "9999-12-31"))
         and kind in asked.get("announce_type", TYPES)
         and (names is None or name in names)

@@ -123,6 +123,8 @@ async def test_it_begins_where_it_is_asked_to(still: Service) -> None:
         ({"limit": "many"}, 422, "invalid_request"),
         ({"limit": 201, "include": "bodies"}, 422, "invalid_input"),
         ({"kinds": "paper,channel"}, 422, "invalid_input"),
+        ({"kinds": ""}, 422, "invalid_input"),
+        ({"kinds": "paper,"}, 422, "invalid_input"),
         ({"kinds": ["paper", "'; DROP TABLE changes; --"]}, 422, "invalid_input"),
         ({"include": "everything"}, 422, "invalid_request"),
         ({"start": "end"}, 422, "invalid_request"),

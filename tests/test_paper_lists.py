@@ -331,6 +331,24 @@ async def test_parameters_without_end_are_refused(world: World) -> None:
     problem(answer, 422, "invalid_request")
 
 
+async def test_a_single_paper_takes_no_parameters(world: World) -> None:
+    one = world.known[0].arxiv_id
+    for form in (one, f"arXiv:{one}"):
+        answer = await world.service.client.get(f"/v1/papers/{form}?fields=title")
+        assert problem(answer, 422, "invalid_request")["errors"][0]["field"] == "query.fields"
+
+
+async def test_what_is_no_utf8_is_not_looked_for(world: World) -> None:
+    client = world.service.client
+    one = world.known[0].arxiv_id
+    for text in ("graph%ff", "%E9", "%ED%A0%80x", "%C0%AF"):
+        for address in ("papers?q=", "papers?author=sample ", f"papers/{one}?", "papers.ndjson?q=", "digests?channel="):
+            problem(await client.get(f"/v1/{address}{text}"), 422, "invalid_request")
+        # Whoever passes on a feed's address may have added to it.
+        assert (await client.get(f"/v1/channels/cs.CL/feed.atom?from={text}")).status_code == 200
+        assert (await client.get(f"/v1/channels/cs.CL/latest.md?from={text}")).status_code == 404
+
+
 async def test_a_name_without_a_word_in_full_is_refused(world: World) -> None:
     for author in ("A.", "a b c", "...", " ".join(["word"] * 30)):
         problem(await world.service.client.get("/v1/papers", params={"author": author}), 422, "invalid_input")

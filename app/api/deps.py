@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.lean import check_utf8, refused, unknown
 from app.ingestion import Tools
 
 
@@ -27,9 +27,11 @@ async def get_session(request: Request, tools: Annotated[Tools, Depends(get_tool
 
 async def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have, or is given twice where one is meant: it would be without effect.
+    So is a query that is no UTF-8.
 
     ``RequestValidationError``, as for a wrong value. What a route has is what the OpenAPI document says.
     """
+    check_utf8(request.scope["query_string"])
     given = request.query_params
     if not given:
         return
@@ -41,11 +43,9 @@ async def known_parameters(request: Request) -> None:
     known = {one["name"]: "array" in str(one["schema"]) for one in parameters if one["in"] == "query"}
     for name in given:
         if name not in known:
-            told = f"there is no parameter of this name; there are {', '.join(known) or 'none'}"
-            raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": told}])
+            raise refused(name, "extra_forbidden", unknown(known))
         if not known[name] and len(given.getlist(name)) > 1:
-            told = "it is given twice, and only one can count"
-            raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": told}])
+            raise refused(name, "repeated", "it is given twice, and only one can count")
 
 
 ToolsDep = Annotated[Tools, Depends(get_tools)]

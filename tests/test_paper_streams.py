@@ -78,6 +78,16 @@ async def test_a_table_holds_what_the_lines_do(large: Service) -> None:
     assert "language" in body["detail"]
 
 
+async def test_a_line_is_a_line_for_every_reader(client: httpx.AsyncClient, tools: Tools, tmp_path: Path) -> None:
+    """Many split a text also where Unicode, unlike JSON, ends a line: Python's ``splitlines``, and with it httpx."""
+    title = "a\u2028b\u2029c\x85d"
+    await store(tools, tmp_path, "cs.CL", TUESDAY, Item("2601.95001"), Item("2601.95002"))
+    await execute(tools, "UPDATE papers SET title = :title", title=title)
+    for params in ({}, {"q": "test"}):
+        answer = await client.get("/v1/papers.ndjson", params={"fields": "title"} | params)
+        assert [json.loads(line)["title"] for line in answer.text.splitlines()] == [title, title]
+
+
 async def test_no_cell_is_a_formula(client: httpx.AsyncClient, tools: Tools, tmp_path: Path) -> None:
     await store(
         tools, tmp_path, "cs.CL", TUESDAY, Item("2601.95001", title="=HYPERLINK(1)", abstract='+1, "x"\n-2; @3')

@@ -25,7 +25,8 @@ MAX_STREAMS: Final = 4
 """At a time in one process: each keeps Postgres busy for as long as its reader is fast."""
 
 NDJSON: Final = "application/x-ndjson"
-_LINE = {"$ref": "#/components/schemas/PaperListed"}
+_BREAKS: Final = {"\u2028": r"\u2028", "\u2029": r"\u2029", "\x85": r"\u0085"}
+"""The line breaks of Unicode, at which many readers split lines that JSON does not, and how JSON may have them."""
 
 
 class Streams:
@@ -76,8 +77,11 @@ async def stream_ndjson(request: Request, tools: ToolsDep, query: Annotated[Pape
     """
 
     def written(batch: list[str]) -> str:
-        # Only a text can hold a line break, and there it is escaped.
-        return "".join([f"{text}\n" for text in batch])
+        # Only a text can hold a line break, and there JSON escapes those of ASCII.
+        lines = "".join([f"{text}\n" for text in batch])
+        for character, escaped in _BREAKS.items():
+            lines = lines.replace(character, escaped)
+        return lines
 
     return await _stream(request, tools, query, query.question(tools.settings.languages[0]), written, "", NDJSON)
 

@@ -18,7 +18,7 @@ from sqlalchemy import insert
 from app.arxiv import ids, taxonomy
 from app.arxiv.entries import Author
 from app.models import Announcement, Summary
-from app.papers import PaperRecord, names_listed, upsert
+from app.papers import PaperQuery, PaperRecord, names_listed, read_page, upsert
 from app.postgres import EmbeddedPostgres
 from tests.api import Service, execute, ok, problem, serving
 from tests.conftest import TEMPLATE, _execute
@@ -414,6 +414,15 @@ async def test_a_page_that_the_caller_has_is_not_sent_again(world: World) -> Non
     )
     known.standings["ja"] = "done"
     assert (await client.get("/v1/papers", params=params, headers={"If-None-Match": tag})).status_code == 200
+
+
+async def test_a_restored_copy_gives_no_tag_of_what_it_was_made_from(world: World) -> None:
+    """Its transactions may have the numbers that other ones had."""
+    database = world.service.tools.database
+    started = await database.ask("SELECT pg_postmaster_start_time()::text")
+    page = await read_page(database, PaperQuery(), limit=1)
+    assert page.version is not None
+    assert started[0] in page.version
 
 
 async def test_one_papers_tag_changes_with_all_that_is_told_of_it(world: World) -> None:

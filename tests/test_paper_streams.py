@@ -4,7 +4,9 @@ import asyncio
 import csv
 import io
 import json
+import threading
 import tracemalloc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from app.api import exports
 from app.ingestion import Tools
 from app.papers import FIELDS, PaperQuery
 from app.postgres import EmbeddedPostgres
+from app.render import paper_table
 from app.render.csv import BOM
 from tests.api import Service, execute, ok, problem, serving, store
 from tests.conftest import TEMPLATE, _execute
@@ -127,6 +130,19 @@ async def eventually(is_so: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it never came to that")
+
+
+async def test_nobody_waits_while_a_table_is_written(large: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, threads = paper_table.row, Counter[int]()
+
+    def noted(*args: Any) -> list[str]:
+        threads[threading.get_ident()] += 1
+        return whole(*args)
+
+    monkeypatch.setattr("app.render.paper_table.row", noted)
+    assert (await large.client.get("/v1/papers.csv")).is_success
+    assert threads.total() == PAPERS
+    assert threads[threading.get_ident()] <= 20
 
 
 async def test_who_goes_away_gives_everything_back(address: str, large: Service, monkeypatch: Any) -> None:

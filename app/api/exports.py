@@ -1,5 +1,6 @@
 """Whole lists of papers as streams: JSON lines for programs, a table for spreadsheets."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
@@ -149,7 +150,8 @@ async def _stream(
     async def parts() -> AsyncIterator[str]:
         yield head + written(first)
         async for batch in batches:
-            yield written(batch)
+            # In a thread, so that others have their turn: a table takes a tenth of a second for a batch.
+            yield await asyncio.to_thread(written, batch)
 
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Disposition": disposition}
     if getattr(request.state, "is_head", False):  # Nobody reads the rest.

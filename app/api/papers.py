@@ -146,7 +146,8 @@ async def read_batch(body: PapersBatch, request: Request, session: SessionDep, t
         await require(request, Scope.WRITE)
         language = body.language or tools.settings.languages[0]
         rest = await summaries.rest(session, list(found), language, tools.summariser)
-        pending = [arxiv_id for arxiv_id in found if arxiv_id in {*rest.unrequested, *rest.making}]
+        lacking = {*rest.unrequested, *rest.making}
+        pending = [arxiv_id for arxiv_id in found if arxiv_id in lacking]
         if rest.unrequested:
             job_id = await enqueue_or_find(session, request_job(rest.unrequested, language))
             job = JobRead.of(await get_job(session, job_id))

@@ -4,12 +4,14 @@ import asyncio
 import csv
 import io
 import json
+import socket
 import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -160,6 +162,22 @@ async def test_who_goes_away_gives_everything_back(address: str, large: Service,
     await eventually(lambda: exports.STREAMS.running == 0)
     assert len(read) < PAPERS / 500
     assert large.tools.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+async def test_who_takes_nothing_is_given_up(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.api.exports.TAKES_NOTHING", 0.2)
+    where = urlsplit(address)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+        reader.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(reader, (where.hostname, where.port))
+        reader.send(b"GET /v1/papers.ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await eventually(lambda: exports.STREAMS.running == 1)
+        await eventually(lambda: exports.STREAMS.running == 0)
+    assert "a reader took nothing" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_only_so_many_at_a_time_and_others_are_still_answered(address: str) -> None:

@@ -27,11 +27,14 @@ router = APIRouter(prefix="/v1", tags=["papers"], route_class=LeanRoute)
 MAX_STREAMS: Final = 4
 """At a time in one process: each keeps Postgres busy for as long as its reader is fast."""
 
-TAKES_NOTHING: Final = 60.0
-"""Seconds after which a reader that takes nothing of a stream is given up, so that it does not hold a place for ever."""
+TAKES_NOTHING: Final = 300.0
+"""Seconds after which a reader that takes nothing of a stream is given up, so that it does not hold a place for ever.
+
+Of a slow one nothing is seen until it has taken a megabyte or so, a third of what the kernel keeps for it.
+"""
 
 _PIECE: Final = 65_536
-"""Characters that are sent at a time: however slow a reader is, it takes so many in the time."""
+"""Characters that are sent at a time, so that every bit of progress is seen."""
 
 NDJSON: Final = "application/x-ndjson"
 _BREAKS: Final = {"\u2028": r"\u2028", "\u2029": r"\u2029", "\x85": r"\u0085"}

@@ -246,6 +246,12 @@ async def test_a_list_in_an_address_has_an_end(service: Service, name: str) -> N
     assert len(found["errors"]) == 1
 
 
+@pytest.mark.parametrize("parameter", ["summaries?reason", "summaries?check", "fetches?target", "papers?category"])
+async def test_a_filter_that_says_nothing_is_refused(service: Service, parameter: str) -> None:
+    answer = await service.client.get(f"/v1/{parameter}=")
+    assert 400 <= problem(answer, answer.status_code)["status"] < 500
+
+
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 async def test_an_instant_that_utc_does_not_have(service: Service, instant: str) -> None:
     problem(await service.client.get("/v1/changes", params={"since": instant}), 422, "invalid_request")

@@ -1,5 +1,6 @@
 """The log of changes: what is on it, how it is paged, and that a copy made from it is equal, whatever happens."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from app.snapshot import import_snapshot, open_snapshot
 from tests.api import Service, execute, ok, problem, serving, store
 from tests.conftest import TEMPLATE, _execute
 from tests.feeds import TUESDAY, WEDNESDAY, Item
-from tests.mirror import Mirror, truth
+from tests.mirror import Mirror, documented_sync, truth
 from tests.snapshots import arxiv_id, line
 
 Work = Callable[[], Awaitable[None]]
@@ -123,6 +124,8 @@ async def test_it_begins_where_it_is_asked_to(still: Service) -> None:
         ({"limit": "many"}, 422, "invalid_request"),
         ({"limit": 201, "include": "bodies"}, 422, "invalid_input"),
         ({"kinds": "paper,channel"}, 422, "invalid_input"),
+        ({"kinds": ""}, 422, "invalid_input"),
+        ({"kinds": "paper,"}, 422, "invalid_input"),
         ({"kinds": ["paper", "'; DROP TABLE changes; --"]}, 422, "invalid_input"),
         ({"include": "everything"}, 422, "invalid_request"),
         ({"start": "end"}, 422, "invalid_request"),
@@ -290,6 +293,28 @@ async def test_a_body_that_is_gone_already_is_called_deleted(
     page = ok(await client.get("/v1/changes", params={"include": "bodies", "limit": 5, "kinds": "paper"}))
     assert [(one["change"], one["body"] is None) for one in page["items"] if one["id"] == IDS[0]] == [("deleted", True)]
     assert page["has_more"]
+
+
+def test_the_documented_copy_waits_when_it_is_told_to(tmp_path: Path) -> None:
+    item = {"kind": "paper", "id": OLD, "change": "upserted", "body": {"title": "x"}}
+    answers = [
+        httpx.Response(429, headers={"Retry-After": "0"}),
+        httpx.Response(200, json={"items": [item], "next_cursor": "a", "has_more": True}),
+        httpx.Response(429, headers={"Retry-After": "0"}),
+        httpx.Response(200, json={"items": [], "next_cursor": "b", "has_more": False}),
+    ]
+    asked: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get("cursor"))
+        return answers[len(asked) - 1]
+
+    copy = sqlite3.connect(tmp_path / "copy.sqlite")
+    with httpx.Client(base_url="http://test", transport=httpx.MockTransport(answer)) as service:
+        documented_sync()(service, copy)
+    assert asked == [None, None, "a", "a"]
+    assert copy.execute("SELECT id FROM things").fetchall() == [(OLD,)]
+    copy.close()
 
 
 async def test_an_import_of_thousands_is_taken_in_batches(

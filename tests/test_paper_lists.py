@@ -18,7 +18,7 @@ from sqlalchemy import insert
 from app.arxiv import ids, taxonomy
 from app.arxiv.entries import Author
 from app.models import Announcement, Summary
-from app.papers import PaperRecord, names_listed, upsert
+from app.papers import PaperQuery, PaperRecord, names_listed, read_page, upsert
 from app.postgres import EmbeddedPostgres
 from tests.api import Service, execute, ok, problem, serving
 from tests.conftest import TEMPLATE, _execute
@@ -50,9 +50,11 @@ class Known:
 def invent(chance: Random, arxiv_id: str) -> Known:
     """A paper of which nearly anything may be missing."""
     categories = tuple(chance.sample(CATEGORIES, chance.choice([1, 1, 2, 3])))
+    left = chance.choice(CATEGORIES)  # it may have been announced there before its categories were changed
     day = FIRST + timedelta(days=chance.randrange(12))
     announced = {
-        (chance.choice(categories), day + timedelta(days=chance.randrange(3)), chance.choice(TYPES)) for _ in range(3)
+        (chance.choice([*categories, left]), day + timedelta(days=chance.randrange(3)), chance.choice(TYPES))
+        for _ in range(3)
     }
     return Known(
         arxiv_id,
@@ -148,13 +150,14 @@ def is_author(wanted: str, name: str) -> bool:
 
 def passes(one: Known, asked: dict[str, Any]) -> bool:
     names = taxonomy.names(asked["category"]) if "category" in asked else None
-    if names is not None and not names & {*names_listed(one.categories)}:
+    of_announcement = {"announced_from", "announced_to", "announce_type"} & asked.keys()
+    if names is not None and not of_announcement and not names & {*names_listed(one.categories)}:
         return False
     if "primary" in asked and one.categories[0] not in taxonomy.names(asked["primary"]):
         return False
     if "author" in asked and not any(is_author(asked["author"], name) for name in one.authors):
         return False
-    if {"announced_from", "announced_to", "announce_type"} & asked.keys() and not any(
+    if of_announcement and not any(
         str(asked.get("announced_from", "0001-01-01")) <= str(on) <= str(asked.get("announced_to", "9999-12-31"))
         and kind in asked.get("announce_type", TYPES)
         and (names is None or name in names)
@@ -328,6 +331,24 @@ async def test_parameters_without_end_are_refused(world: World) -> None:
     problem(answer, 422, "invalid_request")
 
 
+async def test_a_single_paper_takes_no_parameters(world: World) -> None:
+    one = world.known[0].arxiv_id
+    for form in (one, f"arXiv:{one}"):
+        answer = await world.service.client.get(f"/v1/papers/{form}?fields=title")
+        assert problem(answer, 422, "invalid_request")["errors"][0]["field"] == "query.fields"
+
+
+async def test_what_is_no_utf8_is_not_looked_for(world: World) -> None:
+    client = world.service.client
+    one = world.known[0].arxiv_id
+    for text in ("graph%ff", "%E9", "%ED%A0%80x", "%C0%AF"):
+        for address in ("papers?q=", "papers?author=sample ", f"papers/{one}?", "papers.ndjson?q=", "digests?channel="):
+            problem(await client.get(f"/v1/{address}{text}"), 422, "invalid_request")
+        # Whoever passes on a feed's address may have added to it.
+        assert (await client.get(f"/v1/channels/cs.CL/feed.atom?from={text}")).status_code == 200
+        assert (await client.get(f"/v1/channels/cs.CL/latest.md?from={text}")).status_code == 404
+
+
 async def test_a_name_without_a_word_in_full_is_refused(world: World) -> None:
     for author in ("A.", "a b c", "...", " ".join(["word"] * 30)):
         problem(await world.service.client.get("/v1/papers", params={"author": author}), 422, "invalid_input")
@@ -393,6 +414,15 @@ async def test_a_page_that_the_caller_has_is_not_sent_again(world: World) -> Non
     )
     known.standings["ja"] = "done"
     assert (await client.get("/v1/papers", params=params, headers={"If-None-Match": tag})).status_code == 200
+
+
+async def test_a_restored_copy_gives_no_tag_of_what_it_was_made_from(world: World) -> None:
+    """Its transactions may have the numbers that other ones had."""
+    database = world.service.tools.database
+    started = await database.ask("SELECT pg_postmaster_start_time()::text")
+    page = await read_page(database, PaperQuery(), limit=1)
+    assert page.version is not None
+    assert started[0] in page.version
 
 
 async def test_one_papers_tag_changes_with_all_that_is_told_of_it(world: World) -> None:

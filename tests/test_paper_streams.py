@@ -4,10 +4,14 @@ import asyncio
 import csv
 import io
 import json
+import socket
+import threading
 import tracemalloc
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,6 +22,7 @@ from app.api import exports
 from app.ingestion import Tools
 from app.papers import FIELDS, PaperQuery
 from app.postgres import EmbeddedPostgres
+from app.render import paper_table
 from app.render.csv import BOM
 from tests.api import Service, execute, ok, problem, serving, store
 from tests.conftest import TEMPLATE, _execute
@@ -78,6 +83,16 @@ async def test_a_table_holds_what_the_lines_do(large: Service) -> None:
     assert "language" in body["detail"]
 
 
+async def test_a_line_is_a_line_for_every_reader(client: httpx.AsyncClient, tools: Tools, tmp_path: Path) -> None:
+    """Many split a text also where Unicode, unlike JSON, ends a line: Python's ``splitlines``, and with it httpx."""
+    title = "a\u2028b\u2029c\x85d"
+    await store(tools, tmp_path, "cs.CL", TUESDAY, Item("2601.95001"), Item("2601.95002"))
+    await execute(tools, "UPDATE papers SET title = :title", title=title)
+    for params in ({}, {"q": "test"}):
+        answer = await client.get("/v1/papers.ndjson", params={"fields": "title"} | params)
+        assert [json.loads(line)["title"] for line in answer.text.splitlines()] == [title, title]
+
+
 async def test_no_cell_is_a_formula(client: httpx.AsyncClient, tools: Tools, tmp_path: Path) -> None:
     await store(
         tools, tmp_path, "cs.CL", TUESDAY, Item("2601.95001", title="=HYPERLINK(1)", abstract='+1, "x"\n-2; @3')
@@ -119,6 +134,19 @@ async def eventually(is_so: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
+async def test_nobody_waits_while_a_table_is_written(large: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, threads = paper_table.row, Counter[int]()
+
+    def noted(*args: Any) -> list[str]:
+        threads[threading.get_ident()] += 1
+        return whole(*args)
+
+    monkeypatch.setattr("app.render.paper_table.row", noted)
+    assert (await large.client.get("/v1/papers.csv")).is_success
+    assert threads.total() == PAPERS
+    assert threads[threading.get_ident()] <= 20
+
+
 async def test_who_goes_away_gives_everything_back(address: str, large: Service, monkeypatch: Any) -> None:
     read: list[int] = []
     whole = papers.read_page
@@ -134,6 +162,22 @@ async def test_who_goes_away_gives_everything_back(address: str, large: Service,
     await eventually(lambda: exports.STREAMS.running == 0)
     assert len(read) < PAPERS / 500
     assert large.tools.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+async def test_who_takes_nothing_is_given_up(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.api.exports.TAKES_NOTHING", 0.2)
+    where = urlsplit(address)
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+        reader.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(reader, (where.hostname, where.port))
+        reader.send(b"GET /v1/papers.ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await eventually(lambda: exports.STREAMS.running == 1)
+        await eventually(lambda: exports.STREAMS.running == 0)
+    assert "a reader took nothing" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_only_so_many_at_a_time_and_others_are_still_answered(address: str) -> None:

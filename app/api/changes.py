@@ -31,7 +31,7 @@ _PLACE: TypeAdapter[tuple[str, int]] = TypeAdapter(
 
 def parse_kinds(values: list[str] | None) -> tuple[ChangeKind, ...]:
     """Kinds from repeated or comma-separated parameters, all if none is given; ``InvalidInput``."""
-    names = [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+    names = [part.strip() for value in values or [] for part in value.split(",")]
     unknown = [name for name in names if name not in set(ChangeKind)]
     if unknown:
         raise InvalidInput(f"There is no kind {unknown[0][:40]!r} of change; there are {', '.join(ChangeKind)}.")

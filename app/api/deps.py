@@ -5,11 +5,10 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.api.lean import is_list
+from app.api.lean import check_utf8, is_list, refused, unknown
 from app.ingestion import Tools
 
 
@@ -30,20 +29,20 @@ async def get_session(request: Request, tools: Annotated[Tools, Depends(get_tool
 
 async def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have, or is given twice where one is meant: it would be without effect.
+    So is a query that is no UTF-8.
 
     ``RequestValidationError``, as for a wrong value.
     """
+    check_utf8(request.scope["query_string"])
     given = request.query_params
     if not given:
         return
     known = dict(_parameters(request.scope["route"].dependant))
     for name in given:
         if name not in known:
-            told = f"there is no parameter of this name; there are {', '.join(known) or 'none'}"
-            raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name), "msg": told}])
+            raise refused(name, "extra_forbidden", unknown(known))
         if not is_list(known[name]) and len(given.getlist(name)) > 1:
-            told = "it is given twice, and only one can count"
-            raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": told}])
+            raise refused(name, "repeated", "it is given twice, and only one can count")
 
 
 def _parameters(dependant: Dependant) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from app.api.deps import SessionDep, ToolsDep
 from app.api.fields import Language
 from app.api.lean import LeanRoute
 from app.api.paging import NUMBER, Cursor, CursorsDep, Limit, link_next
+from app.api.preconditions import ExpectedMatchDep
 from app.api.rendering import (
     EVERY_FORMAT,
     DigestQuery,
@@ -17,6 +18,7 @@ from app.api.rendering import (
     accepted,
     as_json,
     serve,
+    tag_of_json,
 )
 from app.api.schemas import (
     DigestCreate,
@@ -27,7 +29,7 @@ from app.api.schemas import (
     RevisionRead,
 )
 from app.arxiv.calendar import batch_date
-from app.digests import Question, Wanted
+from app.digests import Head, Question, Wanted
 from app.errors import (
     Conflict,
     InvalidArxivId,
@@ -55,8 +57,9 @@ lean = APIRouter(prefix="/v1/digests", tags=["digests"], route_class=LeanRoute)
         200: {
             "model": DigestRead,
             "description": "It existed",
-            "headers": {"Location": {"$ref": "#/components/headers/Location"}},
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("Location", "ETag")},
         },
+        201: {"headers": {"ETag": {"$ref": "#/components/headers/ETag"}}, "description": "Created"},
         **fails(NotFound, ListingNotRead, UnknownPapers, InvalidArxivId, InvalidQuery, UnknownCategory),
     },
 )
@@ -159,7 +162,10 @@ async def diff(
     "/{id}/refresh",
     summary="Bring a digest up to date",
     response_model=DigestRead,
-    responses=fails(Conflict, ListingNotRead),
+    responses={
+        200: {"headers": {"ETag": {"$ref": "#/components/headers/ETag"}}, "description": "As it is now"},
+        **fails(Conflict, ListingNotRead),
+    },
 )
 async def refresh(id: str, session: SessionDep, tools: ToolsDep) -> Response:
     """By the channel's present rules, with what there is now; a new revision is written if anything has changed."""
@@ -168,9 +174,16 @@ async def refresh(id: str, session: SessionDep, tools: ToolsDep) -> Response:
 
 
 @router.delete("/{id}", status_code=204, summary="Delete a digest")
-async def delete_digest(id: str, session: SessionDep) -> None:
-    """With all of its revisions. Papers that only it has shown, its channel may show again."""
-    await digests.delete_digest(session, id)
+async def delete_digest(id: str, session: SessionDep, expected: ExpectedMatchDep) -> None:
+    """With all of its revisions. Papers that only it has shown, its channel may show again.
+
+    `If-Match` takes the `ETag` of the digest as JSON: it is deleted only if no revision was written since.
+    """
+
+    def check(head: Head | None) -> None:
+        expected.check(tag_of_json(head.digest_id, head.revision, head.created_at) if head is not None else None)
+
+    await digests.delete_digest(session, id, check)
 
 
 @lean.get("/{id}.{format}", summary="Get a digest, rendered", response_class=Response, responses=EVERY_FORMAT)

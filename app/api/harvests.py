@@ -66,7 +66,7 @@ async def list_fetches(
     cursors: CursorsDep,
     source: Annotated[Source | None, Query(description="`feed`, `oai` or `api`")] = None,
     target: Annotated[
-        str | None, Query(max_length=80, description="A category, a set: as it stands in the list")
+        str | None, Query(min_length=1, max_length=80, description="A category, a set: as it stands in the list")
     ] = None,
     outcome: FetchOutcome | None = None,
     limit: Limit = 20,

@@ -5,11 +5,11 @@ its model once, and remembered for as long as it is asked for again; errors are 
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import cache, lru_cache
 from inspect import signature
 from typing import Any, Final, get_args, get_origin, get_type_hints
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -130,19 +130,22 @@ def _reader(model: type[BaseModel]) -> Callable[[bytes], BaseModel]:
 def read_query(model: type[BaseModel], query_string: bytes) -> Any:
     """A query string as a model; ``RequestValidationError`` as FastAPI raises it.
 
-    A parameter that is not known, or is given twice where one is meant, is refused: it would be without effect.
+    A parameter that is not known, or is given twice where one is meant, is refused: it would be without effect. A model that
+    passes over what it does not know passes over what is no UTF-8, too.
     """
+    if model.model_config.get("extra") == "forbid":
+        check_utf8(query_string)
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise _refused("query", "too_many", f"it has more than {MAX_PARAMETERS} parameters") from None
+        raise refused("query", "too_many", f"it has more than {MAX_PARAMETERS} parameters") from None
     given: dict[str, Any] = {}
     lists = _lists(model)
     for name, value in pairs:
         if name in lists:
             given.setdefault(name, []).append(value)
         elif name in given:
-            raise _refused(name, "repeated", "it is given twice, and only one can count")
+            raise refused(name, "repeated", "it is given twice, and only one can count")
         else:
             given[name] = value
     try:
@@ -151,7 +154,7 @@ def read_query(model: type[BaseModel], query_string: bytes) -> Any:
         refusal = _as_fastapis(error, "query")
         for one in refusal.errors():
             if one["type"] == "extra_forbidden":
-                one["msg"] = f"there is no parameter of this name; there are {', '.join(model.model_fields) or 'none'}"
+                one["msg"] = unknown(model.model_fields)
         raise refusal from None
 
 
@@ -159,7 +162,21 @@ def _as_fastapis(error: ValidationError, *place: str) -> RequestValidationError:
     return RequestValidationError([one | {"loc": (*place, *one["loc"])} for one in error.errors(include_url=False)])
 
 
-def _refused(name: str, kind: str, message: str) -> RequestValidationError:
+def check_utf8(query_string: bytes) -> None:
+    """Refuse a query string that is no text: what cannot be read would be looked for as another character."""
+    try:
+        unquote_to_bytes(query_string).decode()
+    except UnicodeDecodeError:
+        raise refused("query", "unicode", "it is not UTF-8, percent-encoded") from None
+
+
+def unknown(there_are: Iterable[str]) -> str:
+    """What is said of a parameter that is none of these."""
+    return f"there is no parameter of this name; there are {', '.join(there_are) or 'none'}"
+
+
+def refused(name: str, kind: str, message: str) -> RequestValidationError:
+    """The refusal of one parameter, as FastAPI raises it."""
     return RequestValidationError([{"type": kind, "loc": ("query", name), "msg": message}])
 
 

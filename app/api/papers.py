@@ -58,8 +58,8 @@ _SAME: dict[int | str, dict[str, Any]] = {304: {"description": "The caller has t
 async def list_papers(request: Request, tools: ToolsDep, query: Annotated[PapersQuery, Query()]) -> Response:
     """Papers that are stored, by filters that all hold together, newest id first unless another order is asked for.
 
-    With a category they carry it, or were announced in it; with a period or a type they were announced in it, as that type (in
-    that category, if one is given). A page begins behind the last paper of the page before: papers that come or go in between
+    With a category they carry it; with a period or a type they were announced in it, as that type (in that category, if one is
+    given, whatever they carry now). A page begins behind the last paper of the page before: papers that come or go in between
     move nothing. A cursor belongs to its filters and order; `limit`, `fields` and `include` may change from page to page. An
     unknown parameter is a 422.
     """
@@ -146,7 +146,8 @@ async def read_batch(body: PapersBatch, request: Request, session: SessionDep, t
         await require(request, Scope.WRITE)
         language = body.language or tools.settings.languages[0]
         rest = await summaries.rest(session, list(found), language, tools.summariser)
-        pending = [arxiv_id for arxiv_id in found if arxiv_id in {*rest.unrequested, *rest.making}]
+        lacking = {*rest.unrequested, *rest.making}
+        pending = [arxiv_id for arxiv_id in found if arxiv_id in lacking]
         if rest.unrequested:
             job_id = await enqueue_or_find(session, request_job(rest.unrequested, language))
             job = JobRead.of(await get_job(session, job_id))

@@ -1,5 +1,6 @@
 """Rendered digests and feeds as responses: format, formulas, validators, 304."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -49,7 +50,13 @@ def _accepted(header: str | None) -> str:
 
 def as_json(document: DigestDocument) -> Response:
     """A digest as JSON, as answers to writing requests have it."""
-    return Response(rendering("json")(document), media_type="application/json")
+    etag = tag_of_json(document.id, document.revision, document.created_at)
+    return Response(rendering("json")(document), media_type="application/json", headers={"ETag": etag})
+
+
+def tag_of_json(digest_id: str, revision: int, created_at: datetime) -> str:
+    """The entity tag of a revision as JSON at the digest's own address: what ``If-Match`` takes."""
+    return _tag(digest_id, revision, created_at, "json", None, _rendering("json", None, None).math, None)
 
 
 def page_headers(media_type: str) -> dict[str, str]:
@@ -109,12 +116,16 @@ async def serve(
     return written
 
 
+def _tag(digest_id: str, revision: int, created_at: datetime, *rendered: object) -> str:
+    # A digest that was deleted and made again has the same number and revision, but not the same moment.
+    return etag_of(digest_id, revision, created_at, *rendered)
+
+
 def _validators(
     head: Head, format: str, style: str | None, math: Math, base: str | None, negotiated: bool
 ) -> dict[str, str]:
     """The headers by which a caller asks again."""
-    # A digest that was deleted and made again has the same number and revision, but not the same moment.
-    etag = etag_of(head.digest_id, head.revision, head.created_at, format, style, math, base)
+    etag = _tag(head.digest_id, head.revision, head.created_at, format, style, math, base)
     return cached_headers(etag, head.created_at, vary="Accept" if negotiated else None)
 
 

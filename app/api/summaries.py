@@ -130,8 +130,10 @@ async def list_summaries(
     status: SummaryStatus | None = None,
     origin: SummaryOrigin | None = None,
     language: Annotated[Language | None, Query()] = None,
-    reason: Annotated[str | None, Query(max_length=40, description="Why it waits or failed")] = None,
-    check: Annotated[str | None, Query(max_length=40, description="A check that noticed something")] = None,
+    reason: Annotated[str | None, Query(min_length=1, max_length=40, description="Why it waits or failed")] = None,
+    check: Annotated[
+        str | None, Query(min_length=1, max_length=40, description="A check that noticed something")
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[SummaryRead]:

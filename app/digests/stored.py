@@ -1,7 +1,7 @@
 """Digests that are written: reading revisions back, finding, listing, comparing and deleting them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from functools import cache
@@ -316,11 +316,23 @@ def _differing(old: document.DigestItem, new: document.DigestItem) -> tuple[str,
     return tuple(name for name in names if getattr(old, name) != getattr(new, name))
 
 
-async def delete_digest(session: AsyncSession, digest_id: str) -> None:
-    """Delete a digest with its revisions; what only it has shown, its channel may show again. ``NotFound``."""
-    found = await session.scalar(delete(Digest).where(Digest.id == digest_id).returning(Digest.id))
-    if found is None:
+def _anything(_: Head | None) -> None:
+    """Expect nothing."""
+
+
+async def delete_digest(
+    session: AsyncSession, digest_id: str, check: Callable[[Head | None], None] = _anything
+) -> None:
+    """Delete a digest with its revisions; what only it has shown, its channel may show again. ``NotFound``.
+
+    ``check`` is given its newest revision (None: none is written yet) while nobody else can write one, and may raise.
+    """
+    digest = await session.scalar(select(Digest).where(Digest.id == digest_id).with_for_update())
+    if digest is None:
         raise await _not_found(session, digest_id, None)
+    newest = DigestRevision.revision == Digest.revision
+    check(next(iter(await _heads(session, _HEAD.where(Digest.id == digest_id, newest))), None))
+    await session.execute(delete(Digest).where(Digest.id == digest_id))
 
 
 _SHOWING = text(

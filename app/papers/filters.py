@@ -31,9 +31,9 @@ class Standing(StrEnum):
 class PaperFilter:
     """Which papers to list; unset conditions do not restrict.
 
-    ``category`` finds papers that carry the category (under any of its names, an archive's included) or were announced in it;
-    with ``announced_from``, ``announced_to`` or ``announce_types`` it means announced there, in that period (both days
-    included), as one of these types. The days of submission are UTC, and of the first version. ``language`` says in which one
+    ``category`` finds papers that carry the category (under any of its names, an archive's included); with ``announced_from``,
+    ``announced_to`` or ``announce_types`` it means announced there, in that period (both days included), as one of these types,
+    whatever the paper carries now. The days of submission are UTC, and of the first version. ``language`` says in which one
     the ``standing`` is meant.
     """
 
@@ -74,7 +74,9 @@ def conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
     check_period(wanted.submitted_from, wanted.submitted_to)
     found: list[ColumnElement[bool]] = []
     names = sorted(taxonomy.names(wanted.category)) if wanted.category else None
-    if names:
+    if wanted.announced_from or wanted.announced_to or wanted.announce_types:
+        found.append(_announced(wanted, names))
+    elif names:
         found.append(Paper.listed_in.overlap(names))
     if wanted.primary is not None:
         primary = sorted(taxonomy.names(wanted.primary))
@@ -84,8 +86,6 @@ def conditions(wanted: PaperFilter) -> list[ColumnElement[bool]]:
         )
     if wanted.author is not None:
         found.append(written_by(wanted.author))
-    if wanted.announced_from or wanted.announced_to or wanted.announce_types:
-        found.append(_announced(wanted, names))
     if wanted.submitted_from or wanted.submitted_to:
         found.append(SUBMITTED > MISSING_INSTANT)  # It is known; said so that the index begins there.
     if wanted.submitted_from:

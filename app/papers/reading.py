@@ -141,6 +141,12 @@ async def read_all(database: Database, query: PaperQuery) -> AsyncIterator[list[
         after, size = page.key, BATCH
 
 
+# Postgres gives a row another xmin, the number of the transaction that wrote it, whenever it is changed; but a restored copy may
+# give the same number to something else.
+_SERVER: Final = select(cast(func.pg_postmaster_start_time(), Text)).scalar_subquery()
+_WRITTEN: Final = func.concat(literal_column("papers.xmin"), literal_column("' '"), _SERVER)
+
+
 # Planned for each call's values: a category that half of the papers carry is read by the order's index, a rare one by its own. It
 # is the limit, which is a parameter, that makes Postgres find the plan for any values too dear.
 @lru_cache(maxsize=256)
@@ -148,8 +154,7 @@ def _page(query: PaperQuery, is_continued: bool) -> Prepared:
     ascending = query.direction is Direction.ASC
     key = _KEYS.get(query.sort)
     order = [Paper.order_key] if key is None else [key, Paper.order_key]
-    # Postgres gives a row another xmin, the number of the transaction that wrote it, whenever it is changed.
-    columns: list[Any] = [cast(_json(query.shown), Text), Paper.order_key, cast(literal_column("papers.xmin"), Text)]
+    columns: list[Any] = [cast(_json(query.shown), Text), Paper.order_key, _WRITTEN]
     if key is not None:
         columns.append(_DATES[query.sort])
     statement = select(*columns).where(*conditions(query.wanted))

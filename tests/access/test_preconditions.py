@@ -148,3 +148,21 @@ async def test_a_change_in_another_form(service: Service, media_type: str) -> No
     answer = await service.client.patch("/v1/channels/cs.CL", content=content, headers={"content-type": media_type})
     problem(answer, 415, "not_json")
     assert answer.headers["accept-patch"] == f"{MERGE_PATCH}, application/json"
+
+
+async def test_a_digest_that_was_revised_is_not_deleted_unseen(service: Service) -> None:
+    body = {"paper_ids": [PAPER], "language": "fr"}
+    made = await service.client.post("/v1/digests", json=body)
+    address = f"/v1/digests/{ok(made, 201)['id']}"
+    old = made.headers["etag"]
+    assert (await service.client.get(address)).headers["etag"] == old
+    assert (await service.client.post("/v1/digests", json=body)).headers["etag"] == old
+    assert (await service.client.post(f"{address}/refresh")).headers["etag"] == old
+    ok(await service.client.put(f"/v1/papers/{PAPER}/summaries/fr", json={"tldr": "Une phrase."}), 201)
+    revised = await service.client.post(f"{address}/refresh")
+    assert ok(revised)["revision"] == 2
+    new = revised.headers["etag"]
+    refused = await service.client.delete(address, headers={"if-match": old})
+    assert problem(refused, 412, "precondition_failed")["etag"] == refused.headers["etag"] == new != old
+    assert (await service.client.delete(address, headers={"if-match": f"{old}, {new}"})).status_code == 204
+    problem(await service.client.delete(address, headers={"if-match": "*"}), 404)

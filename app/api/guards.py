@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import keys, log
 from app.api import problems
-from app.api.access import Access, Caller, Needs, caller_of
+from app.api.access import READING, Access, Caller, Needs, caller_of
 from app.api.bodies import Bodies
 from app.api.lean import First
 from app.api.once import Once
@@ -35,6 +35,7 @@ MAX_ADDRESS = 16_384
 
 MAX_PARAMETERS = 500
 _HEALTH = ("/healthz", "/readyz")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _TAKEN = [
@@ -163,7 +164,7 @@ class Gate:
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = get_route_path(scope)
         _check_address(scope)
-        if path in _HEALTH:
+        if path in _HEALTH and scope["method"] in READING:
             scope["state"]["caller"] = Caller("", None, None)
             await self._app(scope, receive, send)
             return
@@ -196,8 +197,8 @@ def _check_address(scope: Scope) -> None:
         raise AddressTooLong(f"The address has more than {MAX_ADDRESS:,} bytes; ask for less at a time.")
     if query.count(b"&") >= MAX_PARAMETERS:
         raise Refused(f"The address has more than {MAX_PARAMETERS} parameters; ask for less at a time.")
-    if "\0" in scope["path"] or b"%00" in query:
-        raise Refused("The address holds a NUL character.")
+    if b"%00" in query or _CONTROL.search(scope["path"]):  # "$" in a route's pattern fits before a line break
+        raise Refused("The address holds a control character, such as NUL or a line break.")
 
 
 def _request_id(scope: Scope) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import protocol, serving
+from app.api import bodies
 from app.api.bodies import MAX_BODY
 from app.api.guards import MAX_ADDRESS, MAX_PARAMETERS
 from app.postgres import EmbeddedPostgres
@@ -154,6 +155,29 @@ async def test_a_body_that_trickles(url: str, tmp_path: Path) -> None:
             begun = asyncio.get_running_loop().time()
             problem(await service.client.post(path, content=trickle(), headers=JSON), 408, "body_too_slow")
             assert asyncio.get_running_loop().time() - begun < 2
+
+
+async def test_bodies_that_do_not_come_to_their_end(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold no place, but memory: as much as all of them may."""
+    monkeypatch.setattr(bodies, "MAX_ARRIVING", 100_000)
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" " * 60_000
+        await go_on.wait()
+        yield b"{}"
+
+    async with running(url, tmp_path) as service:
+        first = asyncio.create_task(service.client.post("/v1/channels/preview", content=slow(), headers=JSON))
+        await asyncio.sleep(0.1)
+        refused = await service.client.post("/v1/channels/preview", content=b" " * 60_000, headers=JSON)
+        assert problem(refused, 503, "overloaded")
+        assert refused.headers["retry-after"] == "1"
+        problem(await service.client.post("/v1/channels/preview", json={}), 422)
+        go_on.set()
+        problem(await first, 422)
+        for _ in range(3):
+            problem(await service.client.post("/v1/channels/preview", content=b" " * 60_000, headers=JSON), 400)
 
 
 async def test_more_at_a_time_than_there_is_room_for(url: str, tmp_path: Path) -> None:

@@ -180,6 +180,13 @@ async def test_what_is_no_key(service: Service, odd: list[str]) -> None:
     ok(await service.client.get("/v1/channels?limit=1", headers=headers))  # reading is always done again
 
 
+async def test_what_only_admins_read_is_done_again_as_well(service: Service) -> None:
+    for _ in range(2):
+        answer = await service.client.get("/v1/keys", headers={"idempotency-key": "reading"})
+        ok(answer)
+        assert "idempotency-replayed" not in answer.headers
+
+
 @pytest.mark.parametrize("usual", ["x", "x" * 255, "8e03978e-40d5-43e8-bc93-6894a57f9324", '"quoted"', "!~"])
 async def test_what_is_a_key(service: Service, usual: str) -> None:
     body, headers = {**CHANNEL, "slug": f"usual-{abs(hash(usual))}"}, {"idempotency-key": usual}

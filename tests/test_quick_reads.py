@@ -12,7 +12,7 @@ from sqlalchemy import Float, Integer, bindparam, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app import db
-from app.db import Database, prepare
+from app.db import Database, hold_moment, prepare
 from app.ingestion import Tools
 from tests.api import ok
 
@@ -161,3 +161,16 @@ async def test_a_session_and_a_quick_read_share_the_pool_and_leave_nothing_open(
         await session.execute(text("SELECT 1"))
         assert (await echo(database, 3))[0] == 3
     assert await admin(database_url, f"SELECT state {OTHERS} AND backend_type = 'client backend'") == ["idle"] * 2
+
+
+async def test_what_a_user_sets_for_itself_ends_with_it(database: Database) -> None:
+    async with database.transaction() as session:
+        await hold_moment(session)
+        assert await session.scalar(text("SHOW transaction_isolation")) == "repeatable read"
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+    assert await echo(database, 1) == (1, pid)
+    left = await database.ask(
+        "SELECT pg_backend_pid() AS pid, current_setting('transaction_isolation') AS level,"
+        " array(SELECT name FROM pg_settings WHERE source = 'session' AND name NOT LIKE 'transaction%') AS names"
+    )
+    assert tuple(left) == (pid, "read committed", [])

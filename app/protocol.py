@@ -148,6 +148,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """What is no HTTP at all."""
         self._refuse(Refused("What was sent is no HTTP request that can be read."))
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever offers another protocol, as curl does, is answered in this one."""
+
     def _wait_for_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 

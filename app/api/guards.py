@@ -126,7 +126,7 @@ class Room:
         self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises ``Overloaded``; what is open to all is always answered."""
+        """Raises ``Overloaded``; what is open to all takes no place."""
         if caller_of(scope).needed is None:
             await self._app(scope, receive, send)
             return

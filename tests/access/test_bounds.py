@@ -382,6 +382,20 @@ async def test_requests_that_are_sent_ahead_of_their_answers(url: str, tmp_path:
         assert many.endswith(b'{"status":"ok"}')
 
 
+async def test_another_protocol_is_not_spoken_nor_talked_about(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(url, tmp_path) as service, listening(service) as port:
+        for other in (b"h2c", b"websocket"):
+            offer = (
+                b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: "
+                + other
+                + b"\r\n\r\n"
+            )
+            assert (await exchange(port, offer)).startswith(b"HTTP/1.1 200")
+    assert caplog.records == []
+
+
 async def test_a_body_that_nobody_reads_trickles_on(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.4)
     async with running(url, tmp_path) as service, listening(service) as port:

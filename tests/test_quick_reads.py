@@ -68,6 +68,7 @@ async def test_there_are_never_more_connections_than_were_agreed_and_they_are_ke
         assert [number for number, _ in answers] == list(range(30))
         seen |= {pid for _, pid in answers}
     assert len(seen) == 4
+    assert len({pid for _, pid in [await echo(database) for _ in range(8)]}) == 1  # the last that was used
     assert set(await admin(database_url, f"SELECT pid {OTHERS}")) >= seen
 
 

@@ -35,7 +35,7 @@ MAX_ADDRESS = 16_384
 
 MAX_PARAMETERS = 500
 _HEALTH = ("/healthz", "/readyz")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _TAKEN = [

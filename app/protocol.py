@@ -23,9 +23,11 @@ HEAD_SECONDS = 10.0
 MAX_WAITING = 100
 """Requests that a caller may send before the first of them is answered."""
 
-READ_SECONDS = 30.0
-MIN_READ = 30_000
-"""Bytes of an answer that a caller takes in ``READ_SECONDS``, if there are so many."""
+READ_SECONDS = 120.0
+MIN_READ = 120_000
+"""Bytes of an answer that a caller takes in ``READ_SECONDS``, if there are so many. One who reads 100 kB a second may seem to
+take nothing for half a minute: the buffers between us have room for megabytes, and tell of it in large pieces.
+"""
 
 LINGER_SECONDS = 5.0
 """How long what a refused caller still sends is thrown away, so that it gets to read why."""

@@ -12,13 +12,20 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNKNOWN = "unknown"
 """A caller of whom a proxy that we trust tells nothing that can be read: never local, and all of them are one caller."""
 
+_LONGEST = 64
+"""Characters of an address, with the name of an interface; what is longer is none, and callers' inventions are not kept."""
+
 LOCAL_NAMES = ("localhost", "test")
 """Top-level names that nobody can register (RFC 6761), so that no page of another site is served under one."""
 
 
-@lru_cache(maxsize=10_000)
 def parse(text: str) -> Address | None:
     """An address, or None if it is none; IPv4 written as IPv6 (``::ffff:192.0.2.1``) is IPv4."""
+    return _parse(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=10_000)
+def _parse(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -26,7 +33,6 @@ def parse(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@lru_cache(maxsize=10_000)
 def is_loopback(text: str) -> bool:
     """Whether an address is this machine's own."""
     address = parse(text)

@@ -186,8 +186,7 @@ class Database:
             return None
         finally:
             self._is_trying = True
-        driver: Any = fairy.driver_connection
-        if driver.is_closed() or monotonic() - fairy.info.get("used_at", 0.0) > PING_AFTER:
+        if monotonic() - fairy.info.get("used_at", 0.0) > PING_AFTER:
             fairy.close()
             return None
         return fairy

@@ -238,6 +238,14 @@ async def test_nul_in_an_address(service: Service, address: str) -> None:
         assert "NUL" in problem(answer, 400, "bad_request")["detail"]
 
 
+@pytest.mark.parametrize("address", [*SEGMENTS, *PARAMETERS, "/healthz"])
+@pytest.mark.parametrize("odd", ["%0A", "%0D%0Aset-cookie:x=1", "%1B[2J", "%7F", "%C2%9B"])
+async def test_a_control_character_in_a_path(service: Service, address: str, odd: str) -> None:
+    """A line break at its end is an end, too, for the patterns of routes; and paths are repeated in links."""
+    path = address.replace("{digest_id}", "x").format("x")
+    problem(await service.client.get(f"{path}{odd}?limit=1"), 400, "bad_request")
+
+
 @pytest.mark.parametrize("name", ["fields", "ids", "announce_type", "include"])
 async def test_a_list_in_an_address_has_an_end(service: Service, name: str) -> None:
     answer = await service.client.get(f"/v1/papers?{name}={',' * 16_000}")

@@ -7,10 +7,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BadJson, BodyTooLarge, BodyTooSlow, NotJson
+from app.errors import BadJson, BodyTooLarge, BodyTooSlow, NotJson, Overloaded
 
 MAX_BODY = 1_000_000
 """Bytes; the largest body that makes sense is 5,000 ids."""
+
+MAX_ARRIVING = 64_000_000
+"""Bytes of all bodies of a process that have not come to their end: slow ones hold no place of others, but they hold memory."""
 
 MAX_DEPTH = 64
 """Levels of a body's JSON; the deepest that makes sense has three."""
@@ -29,9 +32,10 @@ class Bodies:
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
         self._seconds = seconds
+        self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises ``BodyTooLarge``, ``BodyTooSlow``, ``NotJson`` or ``BadJson``."""
+        """Raises ``BodyTooLarge``, ``BodyTooSlow``, ``Overloaded``, ``NotJson`` or ``BadJson``."""
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
@@ -39,7 +43,7 @@ class Bodies:
         _check_length(headers.get(b"content-length", b"0"))
         try:
             async with asyncio.timeout(self._seconds):
-                body = await read(receive)
+                body = await self._read(receive)
         except TimeoutError:
             raise BodyTooSlow(f"The body did not arrive within {self._seconds:g} seconds; send it at once.") from None
         if body is None:  # nobody is there any more
@@ -49,19 +53,25 @@ class Bodies:
             _check(body)
         await self.app(scope, replaying(body, receive), send)
 
-
-async def read(receive: Receive) -> bytes | None:
-    """A whole body, or None if the caller has gone; ``BodyTooLarge``."""
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > MAX_BODY:
-            raise _too_large()
-    return bytes(body)
+    async def _read(self, receive: Receive) -> bytes | None:
+        """A whole body, or None if the caller has gone."""
+        body, more = bytearray(), True
+        try:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                part = message.get("body", b"")
+                body += part
+                self._arriving += len(part)
+                more = message.get("more_body", False)
+                if len(body) > MAX_BODY:
+                    raise _too_large()
+                if self._arriving > MAX_ARRIVING:
+                    raise Overloaded("The service is receiving as much as it takes at a time; try again in a second.")
+            return bytes(body)
+        finally:
+            self._arriving -= len(body)
 
 
 def replaying(body: bytes, receive: Receive) -> Receive:

@@ -35,6 +35,7 @@ MAX_ADDRESS = 16_384
 
 MAX_PARAMETERS = 500
 _HEALTH = ("/healthz", "/readyz")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _TAKEN = [
@@ -125,7 +126,7 @@ class Room:
         self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises ``Overloaded``; what is open to all is always answered."""
+        """Raises ``Overloaded``; what is open to all takes no place."""
         if caller_of(scope).needed is None:
             await self._app(scope, receive, send)
             return
@@ -196,8 +197,8 @@ def _check_address(scope: Scope) -> None:
         raise AddressTooLong(f"The address has more than {MAX_ADDRESS:,} bytes; ask for less at a time.")
     if query.count(b"&") >= MAX_PARAMETERS:
         raise Refused(f"The address has more than {MAX_PARAMETERS} parameters; ask for less at a time.")
-    if "\0" in scope["path"] or b"%00" in query:
-        raise Refused("The address holds a NUL character.")
+    if b"%00" in query or _CONTROL.search(scope["path"]):  # "$" in a route's pattern fits before a line break
+        raise Refused("The address holds a control character, such as NUL or a line break.")
 
 
 def _request_id(scope: Scope) -> str:

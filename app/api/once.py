@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import idempotency
-from app.api.access import caller_of
-from app.api.bodies import read, replaying
+from app.api.access import READING, caller_of
+from app.api.bodies import replaying
 from app.errors import InvalidIdempotencyKey
 from app.idempotency import Answer, Claim
 from app.models import Scope as KeyScope
@@ -61,7 +61,7 @@ class Once:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ``InvalidIdempotencyKey``, ``IdempotencyKeyReused``, ``AnswerNotKept``."""
-        if caller_of(scope).needed in (None, KeyScope.READ):
+        if scope["method"] in READING or caller_of(scope).needed in (None, KeyScope.READ):
             await self.app(scope, receive, send)
             return
         keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
@@ -71,9 +71,9 @@ class Once:
         key = keys[0].decode("latin-1")
         if len(keys) > 1 or not _VISIBLE.fullmatch(key):
             raise InvalidIdempotencyKey("Idempotency-Key must be there once, with 1 to 255 visible ASCII characters.")
-        body = await read(receive) or b""
+        body = (await receive())["body"]  # in one piece
         request = Request(scope)
-        address = f"{request.url.path}?{request.url.query}"
+        address = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
         wanted = Claim(caller_of(scope).name, key, idempotency.fingerprint(scope["method"], address, body))
         captured = _Captured()
         try:

@@ -39,14 +39,17 @@ class Expected:
         return [tag.strip() for tag in (self.match or "").split(",")]
 
 
+_IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412",
+    ),
+]
+
+
 def _expected(
-    if_match: Annotated[
-        str | None,
-        Header(
-            alias="If-Match",
-            description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412",
-        ),
-    ] = None,
+    if_match: _IfMatch = None,
     if_none_match: Annotated[
         str | None, Header(alias="If-None-Match", description="`*`: only if there is nothing yet; otherwise 412")
     ] = None,
@@ -54,15 +57,7 @@ def _expected(
     return Expected(if_match, if_none_match)
 
 
-def _expected_match(
-    if_match: Annotated[
-        str | None,
-        Header(
-            alias="If-Match",
-            description="Only if its present `ETag` is one of these (or, for `*`, if it is there); otherwise 412",
-        ),
-    ] = None,
-) -> Expected:
+def _expected_match(if_match: _IfMatch = None) -> Expected:
     return Expected(if_match, None)
 
 

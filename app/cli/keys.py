@@ -25,7 +25,8 @@ def create(
         str | None, typer.Option(metavar="90d|DATE", help="When it ends; without it, when it is revoked.")
     ] = None,
     rate_limit: Annotated[
-        str | None, typer.Option(metavar="N/minute", help="A limit of its own, or none (as the service is set).")
+        str | None,
+        typer.Option(metavar="N/minute", help="A limit of its own, or none; without it, as the service is set."),
     ] = None,
     as_json: Json = False,
 ) -> None:

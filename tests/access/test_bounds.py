@@ -12,10 +12,13 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from fastapi import Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import protocol, serving
+from app.api import bodies
 from app.api.bodies import MAX_BODY
 from app.api.guards import MAX_ADDRESS, MAX_PARAMETERS
 from app.postgres import EmbeddedPostgres
@@ -152,6 +155,29 @@ async def test_a_body_that_trickles(url: str, tmp_path: Path) -> None:
             begun = asyncio.get_running_loop().time()
             problem(await service.client.post(path, content=trickle(), headers=JSON), 408, "body_too_slow")
             assert asyncio.get_running_loop().time() - begun < 2
+
+
+async def test_bodies_that_do_not_come_to_their_end(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold no place, but memory: as much as all of them may."""
+    monkeypatch.setattr(bodies, "MAX_ARRIVING", 100_000)
+    go_on = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" " * 60_000
+        await go_on.wait()
+        yield b"{}"
+
+    async with running(url, tmp_path) as service:
+        first = asyncio.create_task(service.client.post("/v1/channels/preview", content=slow(), headers=JSON))
+        await asyncio.sleep(0.1)
+        refused = await service.client.post("/v1/channels/preview", content=b" " * 60_000, headers=JSON)
+        assert problem(refused, 503, "overloaded")
+        assert refused.headers["retry-after"] == "1"
+        problem(await service.client.post("/v1/channels/preview", json={}), 422)
+        go_on.set()
+        problem(await first, 422)
+        for _ in range(3):
+            problem(await service.client.post("/v1/channels/preview", content=b" " * 60_000, headers=JSON), 400)
 
 
 async def test_more_at_a_time_than_there_is_room_for(url: str, tmp_path: Path) -> None:
@@ -323,6 +349,111 @@ async def test_what_cannot_be_read_comes_behind_a_request(
             writer.transport.abort()
         await asyncio.sleep(0.2)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_what_comes_behind_a_body_is_no_header(url: str, tmp_path: Path) -> None:
+    """A proxy in front has taken away what callers must not say of themselves, but from the head only."""
+    get = b"GET /v1/channels?limit=1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with running(url, tmp_path) as service, listening(service) as port:
+        for trailer in (b"Authorization: Bearer zy_wrong", b"Host: elsewhere", b"X-Request-ID: mine"):
+            answer = await exchange(port, get + b"0\r\n" + trailer + b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200"), trailer
+            assert b"x-request-id: mine" not in answer
+
+
+@pytest.mark.parametrize(("begin", "more"), [(b"0\r\n", b"x: y\r\n"), (b"0\r\nx", b"y"), (b"2;x=", b"y")])
+async def test_what_is_neither_head_nor_body_has_an_end(url: str, tmp_path: Path, begin: bytes, more: bytes) -> None:
+    head = b" HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with running(url, tmp_path) as service, listening(service) as port:
+        endless = begin, *[more * 50_000] * 10
+        refused(await exchange(port, b"POST /v1/channels" + head, *endless), 431, "head_too_large")
+        assert (await exchange(port, b"GET /healthz" + head, *endless)).startswith(b"HTTP/1.1 ")
+
+
+async def test_requests_that_are_sent_ahead_of_their_answers(url: str, tmp_path: Path) -> None:
+    """A thousand tiny ones in a packet were held against each other, and held everybody."""
+    get = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    last = get.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+    async with running(url, tmp_path) as service, listening(service) as port:
+        usual = await exchange(port, get * (protocol.MAX_WAITING - 1) + last)
+        assert usual.count(b"HTTP/1.1 200") == protocol.MAX_WAITING
+        many = await exchange(port, get * 5_000)
+        assert 1 <= many.count(b"HTTP/1.1 200") <= protocol.MAX_WAITING
+        assert many.endswith(b'{"status":"ok"}')
+
+
+async def test_another_protocol_is_not_spoken_nor_talked_about(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(url, tmp_path) as service, listening(service) as port:
+        for other in (b"h2c", b"websocket"):
+            offer = (
+                b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: "
+                + other
+                + b"\r\n\r\n"
+            )
+            assert (await exchange(port, offer)).startswith(b"HTTP/1.1 200")
+    assert caplog.records == []
+
+
+async def test_a_body_that_nobody_reads_trickles_on(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.4)
+    async with running(url, tmp_path) as service, listening(service) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n")
+        answer = asyncio.create_task(reader.read())
+        for _ in range(40):
+            if not answer.done():
+                writer.write(b"x")
+                await asyncio.sleep(0.05)
+        assert answer.done()
+        assert (await answer).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_who_sends_all_before_reading_is_told_why_it_was_refused(url: str, tmp_path: Path) -> None:
+    post = b"POST /v1/channels HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9000000\r\n\r\n"
+    async with running(url, tmp_path) as service, listening(service) as port:
+        refused(await exchange(port, post, b"x" * 9_000_000), 413, "body_too_large")
+
+
+async def test_an_answer_that_its_caller_does_not_read(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is dropped, and holds no place; who reads slowly gets all of it."""
+    monkeypatch.setattr(protocol, "READ_SECONDS", 0.3)
+    size = 12_000_000  # more than the buffers of a connection
+
+    async def large() -> Response:
+        return StreamingResponse(iter([b"x" * (size // 4)] * 4), headers={"content-length": str(size)})
+
+    async with running(url, tmp_path, max_requests=1) as service:
+        service.app.add_api_route("/v1/large", large)
+        monkeypatch.setattr(serving, "create_app", lambda _: service.app)
+        async with listening(service) as port:
+            get = b"GET /v1/large HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=100_000)
+            writer.write(get)
+            await asyncio.sleep(0.1)
+            problem(await service.client.get("/v1/jobs/1"), 503, "overloaded")
+            for _ in range(50):
+                await asyncio.sleep(0.1)
+                if (answer := await service.client.get("/v1/jobs/1")).status_code != 503:
+                    break
+            problem(answer, 404)
+            assert 0 < len(await reader.read()) < size
+            writer.close()
+
+            monkeypatch.setattr(protocol, "READ_SECONDS", 1.0)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=100_000)
+            writer.write(get)
+            await reader.readuntil(b"\r\n\r\n")
+            found = 0
+            while part := await reader.read(1_000_000):
+                found += len(part)
+                await asyncio.sleep(0.02)
+            assert found == size
+            writer.close()
 
 
 async def test_a_hundred_slow_callers_and_one_who_leaves(url: str, tmp_path: Path) -> None:

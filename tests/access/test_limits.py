@@ -264,6 +264,16 @@ def test_a_caller_cannot_say_who_it_is(forwarded_for: list[str], forwarded: list
     assert not addresses.is_loopback(found)
 
 
+def test_an_address_is_short() -> None:
+    """Thousands are remembered: what is not one, however long, is not."""
+    long = "fe80::1%" + "x" * 60_000
+    before = addresses._parse.cache_info().misses
+    assert addresses.parse(long) is None
+    assert not addresses.is_local_name(long)
+    assert addresses.behind("10.0.0.1", [long], [], TRUSTED) == UNKNOWN
+    assert addresses._parse.cache_info().misses <= before + 1  # the proxy's own
+
+
 async def test_a_trusted_proxy_tells_who_asks_and_how(service: Service, tmp_path: Path) -> None:
     proxies = (ip_network("127.0.0.1"), ip_network("192.0.2.0/24"))
     async with running(service.tools.database.url, tmp_path, trusted_proxies=proxies) as one:

@@ -19,6 +19,7 @@ from tests.process_tools import CommandLine
 
 PASSWORD = "s3cret-of-the-database"
 WRONG = "zy_" + "W" * 43
+OWN = "what-a-caller-sends-is-not-for-the-log"
 
 
 @pytest.fixture
@@ -68,13 +69,14 @@ async def test_a_run_with_keys_wrong_keys_and_failures(
         async with service.tools.database.engine.begin() as connection:
             await connection.exec_driver_sql("ALTER TABLE api_keys RENAME COLUMN hidden TO last_used_at")
             await connection.exec_driver_sql("ALTER TABLE idempotency_keys RENAME COLUMN body TO hidden")
-        once = bearer(admin) | {"idempotency-key": WRONG}
-        answers.append(await service.client.post("/v1/channels", json=CHANNEL, headers=once))
-        assert answers[-1].status_code == 500
+        for own in (WRONG, OWN):
+            once = bearer(admin) | {"idempotency-key": own}
+            answers.append(await service.client.post("/v1/channels", json=CHANNEL, headers=once))
+            assert answers[-1].status_code == 500
     async with running(f"postgresql://me:{PASSWORD}@127.0.0.1:9/x", tmp_path, host="0.0.0.0") as service:
         answers += [await service.client.get(path, headers=bearer(admin)) for path in ("/v1/papers", "/readyz", "/")]
     assert {answer.status_code for answer in answers} >= {200, 201, 401, 403, 500, 503}
-    secrets.append(PASSWORD)
+    secrets += [PASSWORD, OWN]
     whole = logged.getvalue()
     assert "unexpected error" in whole
     for text in [whole, *(answer.text + str(answer.headers) for answer in answers)]:

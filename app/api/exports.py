@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app import lookup, papers
 from app.api.contract import fails
@@ -21,20 +20,10 @@ from app.papers import FIELDS, PaperQuery
 from app.render import paper_table
 from app.render.csv import BOM
 
-logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", tags=["papers"], route_class=LeanRoute)
 
 MAX_STREAMS: Final = 4
 """At a time in one process: each keeps Postgres busy for as long as its reader is fast."""
-
-TAKES_NOTHING: Final = 300.0
-"""Seconds after which a reader that takes nothing of a stream is given up, so that it does not hold a place for ever.
-
-Of a slow one nothing is seen until it has taken a megabyte or so, a third of what the kernel keeps for it.
-"""
-
-_PIECE: Final = 65_536
-"""Characters that are sent at a time, so that every bit of progress is seen."""
 
 NDJSON: Final = "application/x-ndjson"
 _BREAKS: Final = {"\u2028": r"\u2028", "\u2029": r"\u2029", "\x85": r"\u0085"}
@@ -52,10 +41,6 @@ class Streams:
 STREAMS = Streams(MAX_STREAMS)
 
 
-class _GivenUpError(Exception):
-    """The reader of a stream takes nothing."""
-
-
 class Stream(StreamingResponse):
     """A stream that takes a place, and gives it back however it ends."""
 
@@ -65,18 +50,8 @@ class Stream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write it, until its end or until nobody reads any more."""
-
-        async def patiently(message: Message) -> None:
-            try:
-                async with asyncio.timeout(TAKES_NOTHING):
-                    await send(message)
-            except TimeoutError:
-                raise _GivenUpError from None
-
         try:
-            await super().__call__(scope, receive, patiently)
-        except _GivenUpError:
-            logger.warning("a reader took nothing of a stream for %s seconds; it was given up", TAKES_NOTHING)
+            await super().__call__(scope, receive, send)
         finally:
             STREAMS.running -= 1
             await self.parts.aclose()  # type: ignore[attr-defined]  # the parts are a generator
@@ -176,9 +151,7 @@ async def _stream(
         yield head + written(first)
         async for batch in batches:
             # In a thread, so that others have their turn: a table takes a tenth of a second for a batch.
-            text = await asyncio.to_thread(written, batch)
-            for begin in range(0, len(text), _PIECE):
-                yield text[begin : begin + _PIECE]
+            yield await asyncio.to_thread(written, batch)
 
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Disposition": disposition}
     if getattr(request.state, "is_head", False):  # Nobody reads the rest.

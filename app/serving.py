@@ -1,6 +1,7 @@
 """Running the web process, alone or together with the worker, until it is cancelled."""
 
 import asyncio
+import resource
 import socket
 from contextlib import AbstractContextManager, nullcontext
 
@@ -12,6 +13,9 @@ from app.main import create_app
 from app.protocol import BoundedProtocol
 from app.resources import open_api
 from app.worker import run_worker
+
+MAX_FILES = 65_536
+"""Open files, each connection being one; what systems allow a process at first, 1,024 mostly, a thousand idle callers use up."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -38,6 +42,9 @@ class _Server(uvicorn.Server):
 
 async def serve(tools: Tools, listening: socket.socket) -> None:
     """Serve the API until cancelled; requests that are being answered are given five seconds then."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     async with open_api(tools) as own:
         await _serve(own, listening)
 

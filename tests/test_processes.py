@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 
 from app.cli import app as command_line
 from app.postgres import EmbeddedPostgres
+from app.serving import MAX_FILES
 from app.tasks import ingest_job
 from tests.conftest import TEMPLATE, _execute
 from tests.fake_arxiv import FakeArxiv
@@ -678,6 +679,8 @@ def test_an_empty_database_is_refused_until_it_is_upgraded(stage: Stage) -> None
     assert [one.process.wait(PATIENCE) for one in both] == [0, 0]
     api = zhaiyao.start("api")
     assert httpx.get(api.address() + "/readyz", timeout=PATIENCE).status_code == 200
+    files, most = psutil.Process(api.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+    assert files == min(MAX_FILES, most)  # a connection is one
     assert api.stop(signal.SIGINT) == 0
 
 

@@ -30,7 +30,7 @@ from app.search.parsing import parse
 from app.search.ranking import Place
 from app.search.reading import MAX_PASTED, Prose, read
 from app.search.stemming import words
-from app.search.syntax import And, In, Or, Phrase, Query, Word, both
+from app.search.syntax import And, Query, both
 from app.search.weighing import Lexeme, Weights, lexemes_of, lexemes_of_terms, terms_of, weigh
 
 MAX_BEST: Final = 1_000
@@ -213,11 +213,10 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
 
 async def _some(asked: _Asked, query: Query | Prose, weights: Weights, after: Key | None) -> _Found:
     """The papers behind ``after`` with some of the words, one more than the page takes."""
-    required = None if isinstance(query, Prose) else _required(query)
+    required = _required(query)
     conditions = list(asked.order.conditions)
     if required is not None:
-        held = select(SearchDocument.order_key).where(SearchDocument.order_key == Paper.order_key, condition(required))
-        conditions.append(held.exists())
+        conditions.append(may_be(required))
     places = await ranking.with_some(asked.session, _lexemes(query), weights, conditions=conditions)
     if after is not None:
         last = Place(int(after.value or 0), after.order_key)
@@ -255,15 +254,24 @@ async def _look_at(
     return await asyncio.to_thread(looking)
 
 
-def _required(query: Query) -> Query | None:
-    """What must hold also where only some of the words need be there."""
+def required(text: str) -> Query | None:
+    """What must hold of a paper that a text finds by some of its words, or by its meaning; None if nothing must."""
+    return _required(read(text))
+
+
+def may_be(query: Query) -> ColumnElement[bool]:
+    """What holds of ``Paper`` for every indexed paper that the query finds; the matching decides (``find_papers``)."""
+    documents = select(SearchDocument.order_key).where(SearchDocument.order_key == Paper.order_key, condition(query))
+    return documents.exists()
+
+
+def _required(query: Query | Prose) -> Query | None:
+    """The parts without a word that a paper may have: filters, exclusions, authors, and alternatives of them."""
+    if isinstance(query, Prose):
+        return None
     parts = query.parts if isinstance(query, And) else (query,)
-    kept = [
-        part
-        for part in parts
-        if not isinstance(part, And | Or) and (not isinstance(part, Word | Phrase) or part.where is In.AUTHOR)
-    ]
-    return both(list(kept)) if kept else None
+    kept = [part for part in parts if not terms_of(part)]
+    return both(kept) if kept else None
 
 
 def _sought_apart(query: Query | Prose) -> list[snippets.Sought]:

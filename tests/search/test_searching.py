@@ -23,6 +23,8 @@ from app.models import Paper
 from app.papers import PaperRecord
 from app.postgres import EmbeddedPostgres
 from app.search import Candidate, Key, Results, find_papers, parse, prepare
+from app.search.correcting import respelled
+from app.search.lexemes import lexeme
 from app.search.matching import Line
 from app.search.snippets import marked, passage, sought
 from app.search.weighing import terms_of
@@ -119,6 +121,13 @@ async def test_what_nobody_has_is_searched_as_it_may_be_meant(database: Database
     assert numbers(await found(database, results.searched)) == [6, 1]
 
 
+def test_authors_and_exclusions_are_not_put_right() -> None:
+    query = parse('atention au:atention -atention OR "x atention"')
+    assert str(respelled(query, {lexeme("atention"): "attention"})) == str(
+        parse('attention au:atention -atention OR "x attention"')
+    )
+
+
 async def test_some_of_the_words_where_no_paper_has_all(database: Database) -> None:
     results = await found(database, "attention in calibrated teapots")
     assert results.matched == "some"
@@ -127,6 +136,8 @@ async def test_some_of_the_words_where_no_paper_has_all(database: Database) -> N
     assert 2 not in numbers(await found(database, "attention calibrated teapots -survey"))
     assert numbers(await found(database, "attention calibrated teapots au:sample")) == [6]
     assert numbers(await found(database, "attention calibrated teapots cat:cs.CL")) == [3]
+    assert numbers(await found(database, "attention calibrated teapots (cat:cs.CL OR cat:math.CO)")) == [3]
+    assert numbers(await found(database, "attention calibrated teapots (au:sample OR au:nobody)")) == [6]
     assert numbers(await found(database, "attention calibrated teapots", sort="id")) == []
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
+from app.errors import QueryTimeout
 from app.models import Paper, SearchDocument
 from app.search import correcting, indexing, ranking, snippets
 from app.search.asking import condition
@@ -35,6 +36,9 @@ from app.search.weighing import Lexeme, Weights, lexemes_of, lexemes_of_terms, t
 
 MAX_BEST: Final = 1_000
 """Papers that the order by relevance has; the other orders have all."""
+
+MAX_LOOKED_AT: Final = 10_000
+"""Papers that the index may name in vain for one search, which takes seconds; nobody waits for more of them."""
 
 EXTENT_SECONDS: Final = 60.0
 """How long a process believes its count of the papers that are indexed."""
@@ -175,11 +179,13 @@ _extents: Final[WeakKeyDictionary[Any, tuple[float, indexing.Extent]]] = WeakKey
 
 async def _extent(session: AsyncSession) -> indexing.Extent:
     engine = session.get_bind()
-    known = _extents.get(engine)
-    if known is None or known[0] < time.monotonic():
-        known = (time.monotonic() + EXTENT_SECONDS, await indexing.extent(session))
-        _extents[engine] = known
-    return known[1]
+    until, known = _extents.get(engine, (0.0, None))
+    if known is None or until < time.monotonic():
+        if known is not None:  # Others believe the last count meanwhile: counting is not for all of them at once.
+            _extents[engine] = (time.monotonic() + EXTENT_SECONDS, known)
+        known = await indexing.extent(session)
+        _extents[engine] = (time.monotonic() + EXTENT_SECONDS, known)
+    return known
 
 
 async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None) -> _Found:
@@ -196,10 +202,16 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
         return None if answer is None else _hit(prepared, answer, marks)
 
     found: _Found = []
+    looked_at = 0
     async for named in candidates(asked.session, query, weights, asked.order, after):
         # No more at a time than are likely to be shown: to look at a paper costs half a millisecond.
         for first in range(0, len(named), wanted):
+            if looked_at >= MAX_LOOKED_AT:
+                raise QueryTimeout(
+                    "Too many papers have these words otherwise than they are asked for; ask for something rarer."
+                )
             some = named[first : first + wanted]
+            looked_at += len(some)
             hits = await _look_at(asked.session, [key for _, key in some], look)
             for value, key in some:
                 if hit := hits.get(key):

@@ -1,28 +1,31 @@
 """Searches as the API asks for them: what is found, in which order and on which page, and what is said of it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import search
 from app.archive import import_archive
 from app.arxiv.entries import Author
 from app.db import Database
-from app.errors import InvalidQuery
+from app.errors import InvalidQuery, QueryTimeout
 from app.ingestion import Tools
 from app.models import Paper
 from app.papers import PaperRecord
 from app.postgres import EmbeddedPostgres
-from app.search import Candidate, Key, Results, find_papers, parse, prepare
+from app.search import Candidate, Key, Results, find_papers, indexing, parse, prepare, searching
 from app.search.correcting import respelled
 from app.search.lexemes import lexeme
 from app.search.matching import Line
@@ -248,6 +251,41 @@ async def test_pages_are_the_whole_list_once(
         if sort == "submitted":
             instants = {paper.arxiv_id: paper.submitted_at or datetime.min.replace(tzinfo=UTC) for paper, _ in exact}
             assert [instants[one] for one in paged] == sorted((instants[one] for one in paged), reverse=descending)
+
+
+async def test_papers_that_the_index_names_in_vain_are_not_looked_at_forever(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with corpus.database_of(postgres, "search_vain") as database:
+        await corpus.store(database, [record(f"2401.{n:05}", title="beta alpha") for n in range(1, 61)])
+        assert numbers(await found(database, 'ti:"alpha beta"', sort="id")) == []
+        monkeypatch.setattr(searching, "MAX_LOOKED_AT", 30)
+        assert len(numbers(await found(database, 'ti:"beta alpha"', limit=60))) == 60
+        with pytest.raises(QueryTimeout, match="something rarer"):
+            await found(database, 'ti:"alpha beta"')
+
+
+async def test_the_papers_are_not_counted_by_every_search_at_once(
+    many: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = 0
+    count = indexing.extent
+
+    async def counting(session: AsyncSession) -> indexing.Extent:
+        nonlocal counted
+        counted += 1
+        await asyncio.sleep(0.2)
+        return await count(session)
+
+    monkeypatch.setattr(indexing, "extent", counting)
+    monkeypatch.setattr(searching, "_extents", WeakKeyDictionary())
+    monkeypatch.setattr(searching, "EXTENT_SECONDS", -1.0)
+    before = await found(many, "model")
+    monkeypatch.setattr(searching, "EXTENT_SECONDS", 60.0)
+    counted = 0
+    answers = await asyncio.gather(*(found(many, "model") for _ in range(4)))
+    assert counted == 1
+    assert {answer.indexed for answer in answers} == {before.indexed}
 
 
 async def test_new_papers_do_not_shift_the_next_page(postgres: EmbeddedPostgres) -> None:

@@ -25,7 +25,7 @@ from app.ingestion import Tools
 from app.models import Paper
 from app.papers import PaperRecord
 from app.postgres import EmbeddedPostgres
-from app.search import Candidate, Key, Results, find_papers, indexing, parse, prepare, searching
+from app.search import Candidate, Key, Results, find_papers, indexing, parse, prepare, ranking, searching
 from app.search.correcting import respelled
 from app.search.lexemes import lexeme
 from app.search.matching import Line
@@ -251,6 +251,20 @@ async def test_pages_are_the_whole_list_once(
         if sort == "submitted":
             instants = {paper.arxiv_id: paper.submitted_at or datetime.min.replace(tzinfo=UTC) for paper, _ in exact}
             assert [instants[one] for one in paged] == sorted((instants[one] for one in paged), reverse=descending)
+
+
+async def test_what_is_beyond_the_budget_tells_apart_what_is_within(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A paper with all of the words but one, among more newer ones with the rarest two than are ranked."""
+    monkeypatch.setattr(ranking, "BUDGET", 100)
+    titles = ["alpha beta gamma delta", *["gamma delta"] * 150, *["alpha beta"] * 120]
+    titles += ["模型语言", *["语言"] * 150, *["模型"] * 120]
+    async with corpus.database_of(postgres, "search_budget") as database:
+        await corpus.store(database, [record(f"2401.{n:05}", title=title) for n, title in enumerate(titles, 1)])
+        assert numbers(await found(database, "alpha beta gamma delta teapot"))[0] == 1
+        monkeypatch.setattr(ranking, "BUDGET_OF_TWO", 200)
+        assert numbers(await found(database, "模型 语言 茶壶"))[0] == 272
 
 
 async def test_papers_that_the_index_names_in_vain_are_not_looked_at_forever(

@@ -82,22 +82,27 @@ def with_all(
     """
     titles = [(title_condition(term), weight) for term, weight in weighted]
     score: ColumnElement[int] = literal(0)
-    if titles and in_title is not False:
+    # Where all have the same score, they are read in order from the index, and not all found and sorted.
+    is_same = not titles or in_title is False or (in_title is True and len(titles) == 1)
+    if not is_same:
         score = reduce(add, (case((holds, weight), else_=0) for holds, weight in titles))
-    query = select(score.label("score"), SearchDocument.order_key).where(condition)
-    if with_paper:
-        query = query.join(Paper, Paper.order_key == SearchDocument.order_key)
+    elif in_title:
+        score = literal(titles[0][1])
+    query = select(score.label("score"), SearchDocument.order_key)
     if titles and in_title is not None:
+        # Before all else: the words of titles stand in the row, the others have to be fetched.
         has_one = or_(*(holds for holds, _ in titles))
         query = query.where(has_one if in_title else not_(has_one))
-    if after is not None and in_title is not False:
+    query = query.where(condition)
+    if with_paper:
+        query = query.join(Paper, Paper.order_key == SearchDocument.order_key)
+    if after is not None and is_same:
+        query = query.where(SearchDocument.order_key < after.order_key)
+    elif after is not None:
         query = query.where(
             tuple_(score, SearchDocument.order_key) < tuple_(literal(after.score), literal(after.order_key))
         )
-    elif after is not None:
-        query = query.where(SearchDocument.order_key < after.order_key)
-    order = [score.desc()] if titles and in_title is not False else []
-    return query.order_by(*order, key.desc())
+    return query.order_by(*([] if is_same else [score.desc()]), key.desc())
 
 
 _RESCORE: Final = text(

@@ -25,7 +25,7 @@ from app.ingestion import Tools
 from app.models import Paper
 from app.papers import PaperRecord
 from app.postgres import EmbeddedPostgres
-from app.search import Candidate, Key, Results, find_papers, indexing, parse, prepare, ranking, searching
+from app.search import Candidate, Key, Results, find_papers, indexing, ordering, parse, prepare, ranking, searching
 from app.search.correcting import respelled
 from app.search.lexemes import lexeme
 from app.search.matching import Line
@@ -302,6 +302,24 @@ async def test_the_papers_are_not_counted_by_every_search_at_once(
     assert {answer.indexed for answer in answers} == {before.indexed}
 
 
+@pytest.mark.parametrize("query", ["model", "model OR language", "model -the", "abs:the"])
+async def test_common_words_have_the_same_order_however_it_is_made(
+    many: Database, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Of common words the index is read in order, of others all papers are found and sorted."""
+    sorted_ = await found(many, query, limit=200)
+    monkeypatch.setattr(ordering, "FEW", -1)
+    paged: list[tuple[str, float]] = []
+    after: Key | None = None
+    while True:
+        page = await found(many, query, limit=3, after=after)
+        paged += [(hit.arxiv_id, hit.score) for hit in page.hits]
+        after = page.next
+        if after is None:
+            break
+    assert paged == [(hit.arxiv_id, hit.score) for hit in sorted_.hits]
+
+
 async def test_new_papers_do_not_shift_the_next_page(postgres: EmbeddedPostgres) -> None:
     """What is rare in the corpus is common on the next page: the order stays that of the first."""
     both = [("alpha", "beta"), ("beta", "alpha")] * 10
@@ -417,14 +435,15 @@ async def test_the_archive_is_found_by_its_one_line_summaries(tools: Tools, arch
 
 _FILL = """
     INSERT INTO papers (arxiv_id, order_key, title, abstract, abstract_hash)
-    SELECT '9' || n, lpad(n::text, 8, '0'), 'r' || n % 5000 || ' 模型语' || chr(20000 + n % 900),
+    SELECT '9' || n, lpad(n::text, 8, '0'), 'common r' || n % 5000 || ' 模型语' || chr(20000 + n % 900),
            'common w' || n % 7 || ' r' || n % 5000 || ' u' || n, '' FROM generate_series(1, :rows) AS n;
     INSERT INTO search_documents (order_key, words, title_words, bigrams, title_bigrams, author_words, made_by)
     SELECT lpad(n::text, 8, '0'), array_to_tsvector(ARRAY['common', 'w' || n % 7, 'r' || n % 5000, 'u' || n]),
-           array_to_tsvector(ARRAY['r' || n % 5000]),
+           array_to_tsvector(ARRAY['common', 'r' || n % 5000]),
            array_to_tsvector(ARRAY['模型', '型语', '语' || chr(20000 + n % 900), chr(20000 + n % 900)]), '',
            array_to_tsvector(ARRAY['name' || n % 3000]), 1
-    FROM generate_series(1, :rows) AS n
+    FROM generate_series(1, :rows) AS n;
+    INSERT INTO search_terms (term, papers) VALUES ('common', :rows), ('', :rows)
 """
 
 
@@ -436,10 +455,12 @@ async def test_no_search_scans_a_table(postgres: EmbeddedPostgres) -> None:
         async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             await connection.execute(text("VACUUM ANALYZE"))
         queries = ["common", "r17", "common r17", "common w1 -w2", "r1*", "模型", "模", "语", "au:name7", "ti:r17", "abs:r17",
-                   "common -r17", "-w1", "id:2401.00001", "common OR r17", "common zzz r17 w1", "r17 模型"]  # fmt: skip
+                   "common -r17", "-w1", "id:2401.00001", "common OR r17", "common zzz r17 w1", "r17 模型",
+                   "ti:common"]  # fmt: skip
         for query in queries:
             for sort in ("relevance", "id"):
                 for plan in await plans(database, query, sort):
+                    assert query != "ti:common" or "Bitmap" not in plan, plan  # read in order, not all found and sorted
                     assert not re.search("Seq Scan on (search_documents|papers|summaries)", plan), (query, sort, plan)
 
 

@@ -35,7 +35,7 @@ from sqlalchemy.types import Integer, Text
 
 from app.models import Paper, SearchDocument
 from app.search.asking import Condition, quoted, title_condition
-from app.search.syntax import Term
+from app.search.syntax import Term, Word
 from app.search.weighing import Lexeme, Weights
 
 MAX_SOME: Final = 100
@@ -82,8 +82,10 @@ def with_all(
     """
     titles = [(title_condition(term), weight) for term, weight in weighted]
     score: ColumnElement[int] = literal(0)
-    # Where all have the same score, they are read in order from the index, and not all found and sorted.
-    is_same = not titles or in_title is False or (in_title is True and len(titles) == 1)
+    # Where all have the same score, they are read in order from the index, and not all found and sorted. Not those with a phrase,
+    # which Postgres takes for less rare than it is.
+    is_word = len(weighted) == 1 and isinstance(weighted[0][0], Word)
+    is_same = not titles or in_title is False or (in_title is True and is_word)
     if not is_same:
         score = reduce(add, (case((holds, weight), else_=0) for holds, weight in titles))
     elif in_title:

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
-from app.errors import QueryTimeout
+from app.errors import InvalidQuery
 from app.models import Paper, SearchDocument
 from app.search import correcting, indexing, ranking, snippets
 from app.search.asking import condition
@@ -207,8 +207,9 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
         # No more at a time than are likely to be shown: to look at a paper costs half a millisecond.
         for first in range(0, len(named), wanted):
             if looked_at >= MAX_LOOKED_AT:
-                raise QueryTimeout(
-                    "Too many papers have these words otherwise than they are asked for; ask for something rarer."
+                raise InvalidQuery(
+                    f"More than {MAX_LOOKED_AT:,} papers have these words, but otherwise; ask for something rarer.",
+                    0,
                 )
             some = named[first : first + wanted]
             looked_at += len(some)

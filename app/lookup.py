@@ -109,16 +109,25 @@ async def _by_meaning(
     async with database.transaction() as session:
         worded = await search.search(session, asked.text, conditions=conditions, limit=similar.DEPTH, highlight=True)
         lexical = {hit.arxiv_id: hit for hit in worded.hits}
+        required = search.required(asked.text)
+        if required is not None:
+            conditions = [*conditions, search.may_be(required)]
         fused = await similar.fuse_with_meaning(
             session, settings, asked.text, list(lexical), limit=2 * similar.DEPTH, conditions=conditions
         )
+        items = fused.items
+        if required is not None:
+            named = [arxiv_id for arxiv_id, _ in items if arxiv_id not in lexical]
+            matched = await search.find_papers(session, required, limit=None, arxiv_ids=named)
+            kept = {*lexical, *(paper.arxiv_id for paper, _ in matched)}
+            items = [item for item in items if item[0] in kept]
     first = after.shown if after is not None else 0
-    shown = fused.items[first : first + limit]
+    shown = items[first : first + limit]
     hits = [
         Hit(arxiv_id, score, *((hit.words, hit.title_html, hit.snippets) if (hit := lexical.get(arxiv_id)) else ()))
         for arxiv_id, score in shown
     ]
-    key = Key("", shown=first + limit) if len(fused.items) > first + limit else None
+    key = Key("", shown=first + limit) if len(items) > first + limit else None
     return hits, key, Told(worded.matched, worded.searched, worded.indexed, worded.stored, fused.searched)
 
 

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from threading import Lock
+from typing import Final, Literal
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -112,6 +113,9 @@ async def _searched(session: AsyncSession, reason: str | None) -> Searched:
     return Searched("hybrid", share.indexed, share.stored, embedder.MODEL)
 
 
+_loading: Final = Lock()
+
+
 @cache
 def _model() -> Embedder:
     """Loaded with the first hybrid query, and kept: nobody else pays for it."""
@@ -119,7 +123,10 @@ def _model() -> Embedder:
 
 
 def _embed_query(query: str) -> str:
-    return embedder.literal(_model().embed([query], Kind.QUERY)[0].tolist())
+    # A cache alone lets every query that comes meanwhile load a model of its own, of 140 MB.
+    with _loading:
+        model = _model()
+    return embedder.literal(model.embed([query], Kind.QUERY)[0].tolist())
 
 
 async def by_words(

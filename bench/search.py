@@ -10,7 +10,8 @@ the methods that ``FINDINGS D`` measured: ``ts_rank_cd`` over all words, and the
 papers; the others are invented from its sentences (``bench/searched.py``). Times are those of the function that the API
 calls, with snippets. Targets (issue 6): MRR@10 ≥ 0.99 in both languages, p95 ≤ 100 ms.
 
-With ``--rows`` so many invented papers in English are stored, and the plans and times of the kinds of queries are printed.
+With ``--rows`` so many invented papers in English are stored, and the plans and times of the kinds of queries are printed. With
+``--kept FOLDER`` the filled database stays there, and the next run with it asks at once.
 """
 
 import argparse
@@ -21,7 +22,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -183,15 +185,27 @@ def _misspelt(words: str, chance: Random) -> str:
     return words[:place] + words[place + 1 :]
 
 
-async def main(papers: int, queries: int) -> None:
-    """Store, index, ask, print."""
-    texts = real(ARCHIVE)
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
+@asynccontextmanager
+async def filled(
+    kept: Path | None, texts: Sequence[Text], invented: int, *, with_chinese: bool
+) -> AsyncIterator[Database]:
+    """A database with these and invented papers, made now unless it was kept."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(kept or Path(folder)) as server:
         upgrade(server.url())
         database = Database(server.url())
-        await fill(database, texts, papers - len(texts))
-        await ask(database, texts, queries)
+        async with database.transaction() as session:
+            is_filled = await session.scalar(text("SELECT EXISTS (SELECT FROM search_terms)"))
+        if not is_filled:
+            await fill(database, texts, invented, with_chinese=with_chinese)
+        yield database
         await database.close()
+
+
+async def main(papers: int, queries: int, kept: Path | None) -> None:
+    """Store, index, ask, print."""
+    texts = real(ARCHIVE)
+    async with filled(kept, texts, papers - len(texts), with_chinese=True) as database:
+        await ask(database, texts, queries)
     print(f"the machine: {os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}", file=sys.stderr)
 
 
@@ -231,13 +245,10 @@ async def run_alone(database: Database, statement: str) -> None:
         await connection.execute(text(statement))
 
 
-async def plans(rows: int) -> None:
+async def plans(rows: int, kept: Path | None) -> None:
     """Store many papers, and print the plans and times of the kinds of queries."""
     texts = real(ARCHIVE)
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as server:
-        upgrade(server.url())
-        database = Database(server.url())
-        await fill(database, texts, rows - len(texts), with_chinese=False)
+    async with filled(kept, texts, rows - len(texts), with_chinese=False) as database:
         sequential: list[str] = []
         for kind, asked in kinds(texts, 60).items():
             outcome = (await measure(database, asked, {"service": service}))["service"]
@@ -247,7 +258,6 @@ async def plans(rows: int) -> None:
                     if re.search(r"Seq Scan on (?:search_documents|papers|summaries)", plan):
                         sequential.append(f"{query!r}: {statement}\n{plan}")
         print("\n".join(sequential) or "no sequential scan")
-        await database.close()
 
 
 async def explained(database: Database, query: str) -> list[tuple[str, str]]:
@@ -280,5 +290,6 @@ if __name__ == "__main__":
     options.add_argument("--papers", type=int, default=65_538)
     options.add_argument("--queries", type=int, default=300)
     options.add_argument("--rows", type=int)
+    options.add_argument("--kept", type=Path, help="keep the filled database in this folder")
     given = options.parse_args()
-    asyncio.run(plans(given.rows) if given.rows else main(given.papers, given.queries))
+    asyncio.run(plans(given.rows, given.kept) if given.rows else main(given.papers, given.queries, given.kept))

@@ -5,13 +5,16 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psycopg
 import pytest
 from hypothesis import given
@@ -187,6 +190,44 @@ async def test_hybrid_keeps_the_order_of_words_and_adds_what_only_meaning_finds(
     assert [arxiv_id for arxiv_id, _ in by_words.items] == [OLD, GALAXIES]
     assert by_words.searched.mode == "lexical"
     assert by_words.searched.reason == "ZHAIYAO_EMBEDDINGS is off."
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("galaxy cat:hep-th", {OLD}),
+        ("galaxies (cat:astro-ph.GA OR au:nobody)", {GALAXIES, STARS}),
+        ('galaxies -"milky way" -"large language models learn"', {GALAXIES, PROMPTS, OLD}),
+        ("id:2601.90001", {FEW_SHOT}),
+    ],
+)
+async def test_what_a_hybrid_query_excludes_is_not_found_by_meaning(
+    sky: Service, query: str, expected: set[str]
+) -> None:
+    answer = ok(await sky.client.get("/v1/papers", params={"q": query, "mode": "hybrid"}))
+    assert answer["search"]["meaning"]["mode"] == "hybrid"
+    assert set(named(answer)) == expected
+
+
+def test_one_model_is_loaded_however_many_queries_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        loaded = 0
+
+        def __init__(self) -> None:
+            Slow.loaded += 1
+            time.sleep(0.1)
+
+        def embed(self, texts: list[str], kind: Kind) -> Any:
+            return np.zeros((1, embedder.DIMENSIONS))
+
+    monkeypatch.setattr(embedder, "load", Slow)
+    similar._model.cache_clear()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(similar._embed_query, ["stars"] * 4))
+    finally:
+        similar._model.cache_clear()
+    assert Slow.loaded == 1
 
 
 async def test_the_schedule_embeds_what_is_lacking_and_then_rests(

@@ -10,7 +10,7 @@ from app.search.matching import Candidate, Match, Prepared, excluded, match, pre
 from app.search.names import follows
 from app.search.ordering import Key, Sort
 from app.search.parsing import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, as_term, parse
-from app.search.searching import Hit, Matched, Results, like, search
+from app.search.searching import Hit, Matched, Results, like, may_be, required, search
 from app.search.syntax import Query
 
 __all__ = [
@@ -38,9 +38,11 @@ __all__ = [
     "is_complete",
     "like",
     "match",
+    "may_be",
     "parse",
     "prepare",
     "rebuild",
+    "required",
     "search",
     "tidy",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import reduce
 from itertools import groupby, pairwise
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, and_, cast, exists, false, func, literal, not_, or_
 from sqlalchemy.dialects.postgresql import TSQUERY
@@ -39,9 +39,6 @@ from app.search.syntax import (
 
 Vector: TypeAlias = InstrumentedAttribute[str]
 Condition: TypeAlias = ColumnElement[bool]
-
-# The letters that Snowball puts in place of an ending, beside those of the word itself.
-_CHANGED: Final = ("i", "e", "y", "bl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,17 +219,11 @@ def _spelling(words: tuple[str, ...], where: In, is_prefix: bool, oversized: str
 
 
 def _beginning(word: str, weight: str) -> str:
-    """Every stem of a word that begins so. It begins so itself, or is what Snowball left of such a word: its first letters,
-    of which the last may be another.
-    """
-    if not stemming.is_english(word):
-        return quoted(word[:MAX_LETTERS], weight=weight, is_prefix=True)
-    cut = {word[:length] + last for length in range(1, len(word)) for last in (word[length], *_CHANGED)}
-    # The stems of three letters with "ie" keep one letter of their words: "dying" is "die".
-    stems = sorted(one for one in {*cut, f"{word[0]}ie"} if not one.startswith(word))
-    return (
-        f"({' | '.join([quoted(word, weight=weight, is_prefix=True), *(quoted(one, weight=weight) for one in stems)])})"
-    )
+    """Every stem of a word that begins so: those that begin so themselves, and those that Snowball may leave of such a word."""
+    queries = [quoted(word[:MAX_LETTERS], weight=weight, is_prefix=True)]
+    if stemming.is_english(word):
+        queries += (quoted(one, weight=weight) for one in sorted(stemming.shorter_stems(word)))
+    return f"({' | '.join(queries)})" if len(queries) > 1 else queries[0]
 
 
 def _author(term: Term) -> _Part:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.search.lexemes import lexeme
-from app.search.syntax import And, Or, Phrase, Query, Word, both, either
+from app.search.syntax import And, In, Or, Phrase, Query, Word, both, either
 from app.search.weighing import Lexeme, Weights, lexemes_of_terms, terms_of
 
 MAX_WORDS: Final = 4
@@ -63,8 +63,10 @@ def _trigrams(word: str) -> set[str]:
 
 
 def respelled(query: Query, spellings: Mapping[str, str]) -> Query:
-    """The query with other words for those of these stems, exclusions left as they are."""
+    """The query with other words for those of these stems, exclusions and authors left as they are."""
     match query:
+        case Word() | Phrase() if query.where is In.AUTHOR:
+            return query
         case Word():
             spelled = spellings.get(lexeme(query.text))
             return replace(query, text=spelled, is_prefix=False) if spelled else query

@@ -68,11 +68,12 @@ def candidate(paper: Paper, translations: Translations | None) -> Candidate:
     )
 
 
-# Postgres does not count what it costs to fetch a vector that lies out of line, and would rather scan the table.
+# Postgres does not count what it costs to fetch a vector that lies out of line, and would rather scan the table. In 4 MB, its own
+# default, it cannot keep what it finds among a million papers one by one, and fetches the vectors of whole pages.
 _PLAN: Final = text(
     """
     SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true),
-           set_config('random_page_cost', '1.1', true)
+           set_config('random_page_cost', '1.1', true), set_config('work_mem', '16MB', true)
     """
 )
 

@@ -119,6 +119,10 @@ _WINDOW: Final = text(
 )
 
 
+_NOBODY: Final = -1
+"""Rules by which no document was made."""
+
+
 async def extent(session: AsyncSession) -> Extent:
     """How much is indexed. It counts, which takes a second for millions of papers."""
     stored, indexed = (await session.execute(_EXTENT, {"made_by": lexemes.MADE_BY})).one()
@@ -139,13 +143,10 @@ async def rebuild(
     Each batch is a transaction; cut off and run again, it goes on where it was, unless everything is wanted. Returns how
     many papers were indexed; ``progress`` is told after each batch.
     """
-    if everything:
-        async with database.transaction() as session:
-            await session.execute(text("UPDATE search_documents SET made_by = 0"))
     done, after = 0, ""
     while True:
         async with database.transaction() as session:
-            window = {"made_by": lexemes.MADE_BY, "after": after, "size": BATCH}
+            window = {"made_by": _NOBODY if everything else lexemes.MADE_BY, "after": after, "size": BATCH}
             rows = (await session.execute(_WINDOW, window)).all()
             if lacking := [row.arxiv_id for row in rows if row.lacks]:
                 await write(session, lacking)

@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import among
+from app.errors import InvalidQuery
 from app.models import Paper, SearchDocument
 from app.search import correcting, indexing, ranking, snippets
 from app.search.asking import condition
@@ -30,11 +31,14 @@ from app.search.parsing import parse
 from app.search.ranking import Place
 from app.search.reading import MAX_PASTED, Prose, read
 from app.search.stemming import words
-from app.search.syntax import And, In, Or, Phrase, Query, Word, both
+from app.search.syntax import And, Query, both
 from app.search.weighing import Lexeme, Weights, lexemes_of, lexemes_of_terms, terms_of, weigh
 
 MAX_BEST: Final = 1_000
 """Papers that the order by relevance has; the other orders have all."""
+
+MAX_LOOKED_AT: Final = 10_000
+"""Papers that the index may name in vain for one search, which takes seconds; nobody waits for more of them."""
 
 EXTENT_SECONDS: Final = 60.0
 """How long a process believes its count of the papers that are indexed."""
@@ -175,11 +179,13 @@ _extents: Final[WeakKeyDictionary[Any, tuple[float, indexing.Extent]]] = WeakKey
 
 async def _extent(session: AsyncSession) -> indexing.Extent:
     engine = session.get_bind()
-    known = _extents.get(engine)
-    if known is None or known[0] < time.monotonic():
-        known = (time.monotonic() + EXTENT_SECONDS, await indexing.extent(session))
-        _extents[engine] = known
-    return known[1]
+    until, known = _extents.get(engine, (0.0, None))
+    if known is None or until < time.monotonic():
+        if known is not None:  # Others believe the last count meanwhile: counting is not for all of them at once.
+            _extents[engine] = (time.monotonic() + EXTENT_SECONDS, known)
+        known = await indexing.extent(session)
+        _extents[engine] = (time.monotonic() + EXTENT_SECONDS, known)
+    return known
 
 
 async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None) -> _Found:
@@ -196,10 +202,17 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
         return None if answer is None else _hit(prepared, answer, marks)
 
     found: _Found = []
+    looked_at = 0
     async for named in candidates(asked.session, query, weights, asked.order, after):
         # No more at a time than are likely to be shown: to look at a paper costs half a millisecond.
         for first in range(0, len(named), wanted):
+            if looked_at >= MAX_LOOKED_AT:
+                raise InvalidQuery(
+                    f"More than {MAX_LOOKED_AT:,} papers have these words, but otherwise; ask for something rarer.",
+                    0,
+                )
             some = named[first : first + wanted]
+            looked_at += len(some)
             hits = await _look_at(asked.session, [key for _, key in some], look)
             for value, key in some:
                 if hit := hits.get(key):
@@ -213,11 +226,10 @@ async def _all(asked: _Asked, query: Query, weights: Weights, after: Key | None)
 
 async def _some(asked: _Asked, query: Query | Prose, weights: Weights, after: Key | None) -> _Found:
     """The papers behind ``after`` with some of the words, one more than the page takes."""
-    required = None if isinstance(query, Prose) else _required(query)
+    required = _required(query)
     conditions = list(asked.order.conditions)
     if required is not None:
-        held = select(SearchDocument.order_key).where(SearchDocument.order_key == Paper.order_key, condition(required))
-        conditions.append(held.exists())
+        conditions.append(may_be(required))
     places = await ranking.with_some(asked.session, _lexemes(query), weights, conditions=conditions)
     if after is not None:
         last = Place(int(after.value or 0), after.order_key)
@@ -255,15 +267,24 @@ async def _look_at(
     return await asyncio.to_thread(looking)
 
 
-def _required(query: Query) -> Query | None:
-    """What must hold also where only some of the words need be there."""
+def required(text: str) -> Query | None:
+    """What must hold of a paper that a text finds by some of its words, or by its meaning; None if nothing must."""
+    return _required(read(text))
+
+
+def may_be(query: Query) -> ColumnElement[bool]:
+    """What holds of ``Paper`` for every indexed paper that the query finds; the matching decides (``find_papers``)."""
+    documents = select(SearchDocument.order_key).where(SearchDocument.order_key == Paper.order_key, condition(query))
+    return documents.exists()
+
+
+def _required(query: Query | Prose) -> Query | None:
+    """The parts without a word that a paper may have: filters, exclusions, authors, and alternatives of them."""
+    if isinstance(query, Prose):
+        return None
     parts = query.parts if isinstance(query, And) else (query,)
-    kept = [
-        part
-        for part in parts
-        if not isinstance(part, And | Or) and (not isinstance(part, Word | Phrase) or part.where is In.AUTHOR)
-    ]
-    return both(list(kept)) if kept else None
+    kept = [part for part in parts if not terms_of(part)]
+    return both(kept) if kept else None
 
 
 def _sought_apart(query: Query | Prose) -> list[snippets.Sought]:

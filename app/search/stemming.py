@@ -17,6 +17,7 @@ Nothing here raises, and the time is linear in the length of the text.
 import re
 import threading
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Final
@@ -198,6 +199,58 @@ def beginning(stemmed: str) -> str:
     if len(stemmed) == 3 and stemmed.endswith("ie"):
         return stemmed[0]
     return stemmed[: -2 if stemmed.endswith("bl") else -1]
+
+
+def _written(endings: str) -> tuple[str, ...]:
+    """Endings, and how they are written before another one: "able" in "ability", "ize" in "izing", "ency" in "encies"."""
+    forms = {(r"(?<=bl)e$", ""), ("ble$", "bil"), ("(?<=.)e$", ""), ("y$", "i")}
+    return tuple(sorted({re.sub(old, new, one) for one in endings.split() for old, new in (*forms, ("$", ""))}))
+
+
+# What Snowball takes away: endings, and what is behind the part of an ending that it leaves.
+_ENDINGS: Final = _written(
+    "able ably al alism ality alize ally ance ancy ant ate ation ational ative ator bility bly d dly e ed edly eed eedly ement "
+    "ence ency ent ently er es ful fully fulness ible ic ical icate icity ied ies ility ing ingly ion ional ism ist ity ive "
+    "iveness ivity ization ize izer l less lessly ly ment ness ogist ogy or ous ously ousness r s ses tional y"
+)
+# The same where no vowel with a consonant behind it stands before; where no vowel does; and behind a letter that is doubled.
+_FIRST_ENDINGS: Final = _written("d dly e ed edly eed eedly es ied ies ing ingly s ses y")
+_VOWELLESS_ENDINGS: Final = _written("ied ies s y")
+_DOUBLING_ENDINGS: Final = _written("ed edly ing ingly")
+_has_vowel: Final = re.compile("[aeiouy]").search
+_has_syllable: Final = re.compile("[aeiouy][^aeiou]").search
+# The letters that it puts in place of an ending, beside those of the word itself.
+_CHANGED: Final = ("i", "e", "bl")
+
+
+def shorter_stems(start: str) -> set[str]:
+    """What may be left of an English word that begins so, and does not begin so itself; not all of it is a stem."""
+    found: set[str] = {f"{start[0]}ie"} if start[1:2] == "y" else set()  # "dying" is "die"
+    if start.startswith("ski"):
+        found.add("sky")
+    for length in range(1, len(start)):
+        kept, rest = start[:length], start[length:]
+        if rest[0] == kept[-1] and _is_begun(rest[1:], _DOUBLING_ENDINGS):
+            found.add(kept)
+        if not _has_vowel(kept):
+            if length > 1 and _is_begun(rest, _VOWELLESS_ENDINGS):
+                found.update((kept, f"{kept}i"))  # "svrs", "trying"
+        elif _is_begun(rest, _ENDINGS if _has_syllable(kept) else _FIRST_ENDINGS):
+            found.update((kept, *(kept + changed for changed in _CHANGED)))
+    return {one for one in found if not one.startswith(start)}
+
+
+def _is_begun(rest: str, first: Iterable[str]) -> bool:
+    """Whether endings in a row may begin so, of which one is the ``first``."""
+    reached = {len(one) for one in first if rest.startswith(one)}
+    if any(one.startswith(rest) for one in first):
+        return True
+    for place in range(1, len(rest)):
+        if place in reached:
+            if any(one.startswith(rest[place:]) for one in _ENDINGS):
+                return True
+            reached.update(place + len(one) for one in _ENDINGS if rest.startswith(one, place))
+    return len(rest) in reached
 
 
 def parts(words: tuple[str, ...], *, is_joined: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from random import Random
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from app.db import Database
 from app.errors import InvalidQuery, NotFound
 from app.models import Paper
 from app.postgres import EmbeddedPostgres
-from app.search import candidate, find_papers, find_translations, match, parse, prepare
+from app.search import Extent, candidate, find_papers, find_translations, match, parse, prepare
 from app.search.matching import Prepared
 from app.search.syntax import Query
 from app.summaries import HumanText
@@ -153,6 +154,22 @@ async def test_whatever_happens_the_index_is_as_if_made_from_scratch(postgres: E
         before = await corpus.index_of(database)
         await search.rebuild(database, everything=True)
         assert await corpus.index_of(database) == before
+
+
+async def test_all_that_is_indexed_counts_while_it_is_made_anew(postgres: EmbeddedPostgres) -> None:
+    """A rebuild that is cut off: what it has not come to yet serves as before, and says so."""
+
+    def cut(_done: int) -> None:
+        raise KeyboardInterrupt
+
+    async with corpus.database_of(postgres, "search_cut") as database:
+        await corpus.fill(database, 12, Random(4))
+        with patch.object(search.indexing, "BATCH", 5), pytest.raises(KeyboardInterrupt):
+            await search.rebuild(database, everything=True, progress=cut)
+        async with database.transaction() as session:
+            assert await search.extent(session) == Extent(12, 12)
+        assert await search.rebuild(database, everything=True) == 12
+        assert await search.rebuild(database) == 0
 
 
 async def test_two_summaries_that_end_at_once_are_both_found(postgres: EmbeddedPostgres) -> None:

@@ -304,7 +304,19 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 @given(st.from_regex("[a-z]{1,12}(ing|ed|es|s|ly|ies|ation|ational|ness|ability|ibility|fully|ously)?", fullmatch=True))
 def test_every_word_begins_like_its_stem(word: str) -> None:
-    assert word.startswith(stemming.beginning(stemming.stem(word)))
+    stemmed = stemming.stem(word)
+    assert word.startswith(stemming.beginning(stemmed))
+    for start in (word[:length] for length in range(2, len(word) + 1)):
+        assert stemmed.startswith(start) or stemmed in stemming.shorter_stems(start), start
+
+
+@pytest.mark.parametrize(
+    ("start", "common"),
+    [("thex", "the"), ("theor", "the"), ("anno", "any"), ("offl", "of"), ("tob", "to"), ("inh", "in")],
+)
+def test_a_beginning_is_not_looked_for_among_words_that_do_not_begin_so(start: str, common: str) -> None:
+    """Each paper that has the common word would be looked at in vain."""
+    assert common not in stemming.shorter_stems(start)
 
 
 @pytest.mark.parametrize(

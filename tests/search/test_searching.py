@@ -1,17 +1,20 @@
 """Searches as the API asks for them: what is found, in which order and on which page, and what is said of it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import search
 from app.archive import import_archive
@@ -22,7 +25,9 @@ from app.ingestion import Tools
 from app.models import Paper
 from app.papers import PaperRecord
 from app.postgres import EmbeddedPostgres
-from app.search import Candidate, Key, Results, find_papers, parse, prepare
+from app.search import Candidate, Key, Results, find_papers, indexing, ordering, parse, prepare, ranking, searching
+from app.search.correcting import respelled
+from app.search.lexemes import lexeme
 from app.search.matching import Line
 from app.search.snippets import marked, passage, sought
 from app.search.weighing import terms_of
@@ -119,6 +124,13 @@ async def test_what_nobody_has_is_searched_as_it_may_be_meant(database: Database
     assert numbers(await found(database, results.searched)) == [6, 1]
 
 
+def test_authors_and_exclusions_are_not_put_right() -> None:
+    query = parse('atention au:atention -atention OR "x atention"')
+    assert str(respelled(query, {lexeme("atention"): "attention"})) == str(
+        parse('attention au:atention -atention OR "x attention"')
+    )
+
+
 async def test_some_of_the_words_where_no_paper_has_all(database: Database) -> None:
     results = await found(database, "attention in calibrated teapots")
     assert results.matched == "some"
@@ -127,6 +139,8 @@ async def test_some_of_the_words_where_no_paper_has_all(database: Database) -> N
     assert 2 not in numbers(await found(database, "attention calibrated teapots -survey"))
     assert numbers(await found(database, "attention calibrated teapots au:sample")) == [6]
     assert numbers(await found(database, "attention calibrated teapots cat:cs.CL")) == [3]
+    assert numbers(await found(database, "attention calibrated teapots (cat:cs.CL OR cat:math.CO)")) == [3]
+    assert numbers(await found(database, "attention calibrated teapots (au:sample OR au:nobody)")) == [6]
     assert numbers(await found(database, "attention calibrated teapots", sort="id")) == []
 
 
@@ -237,6 +251,73 @@ async def test_pages_are_the_whole_list_once(
         if sort == "submitted":
             instants = {paper.arxiv_id: paper.submitted_at or datetime.min.replace(tzinfo=UTC) for paper, _ in exact}
             assert [instants[one] for one in paged] == sorted((instants[one] for one in paged), reverse=descending)
+
+
+async def test_what_is_beyond_the_budget_tells_apart_what_is_within(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A paper with all of the words but one, among more newer ones with the rarest two than are ranked."""
+    monkeypatch.setattr(ranking, "BUDGET", 100)
+    titles = ["alpha beta gamma delta", *["gamma delta"] * 150, *["alpha beta"] * 120]
+    titles += ["模型语言", *["语言"] * 150, *["模型"] * 120]
+    async with corpus.database_of(postgres, "search_budget") as database:
+        await corpus.store(database, [record(f"2401.{n:05}", title=title) for n, title in enumerate(titles, 1)])
+        assert numbers(await found(database, "alpha beta gamma delta teapot"))[0] == 1
+        monkeypatch.setattr(ranking, "BUDGET_OF_TWO", 200)
+        assert numbers(await found(database, "模型 语言 茶壶"))[0] == 272
+
+
+async def test_papers_that_the_index_names_in_vain_are_not_looked_at_forever(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with corpus.database_of(postgres, "search_vain") as database:
+        await corpus.store(database, [record(f"2401.{n:05}", title="beta alpha") for n in range(1, 61)])
+        assert numbers(await found(database, 'ti:"alpha beta"', sort="id")) == []
+        monkeypatch.setattr(searching, "MAX_LOOKED_AT", 30)
+        assert len(numbers(await found(database, 'ti:"beta alpha"', limit=60))) == 60
+        with pytest.raises(InvalidQuery, match="something rarer"):
+            await found(database, 'ti:"alpha beta"')
+
+
+async def test_the_papers_are_not_counted_by_every_search_at_once(
+    many: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = 0
+    count = indexing.extent
+
+    async def counting(session: AsyncSession) -> indexing.Extent:
+        nonlocal counted
+        counted += 1
+        await asyncio.sleep(0.2)
+        return await count(session)
+
+    monkeypatch.setattr(indexing, "extent", counting)
+    monkeypatch.setattr(searching, "_extents", WeakKeyDictionary())
+    monkeypatch.setattr(searching, "EXTENT_SECONDS", -1.0)
+    before = await found(many, "model")
+    monkeypatch.setattr(searching, "EXTENT_SECONDS", 60.0)
+    counted = 0
+    answers = await asyncio.gather(*(found(many, "model") for _ in range(4)))
+    assert counted == 1
+    assert {answer.indexed for answer in answers} == {before.indexed}
+
+
+@pytest.mark.parametrize("query", ["model", "model OR language", "model -the", "abs:the"])
+async def test_common_words_have_the_same_order_however_it_is_made(
+    many: Database, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Of common words the index is read in order, of others all papers are found and sorted."""
+    sorted_ = await found(many, query, limit=200)
+    monkeypatch.setattr(ordering, "FEW", -1)
+    paged: list[tuple[str, float]] = []
+    after: Key | None = None
+    while True:
+        page = await found(many, query, limit=3, after=after)
+        paged += [(hit.arxiv_id, hit.score) for hit in page.hits]
+        after = page.next
+        if after is None:
+            break
+    assert paged == [(hit.arxiv_id, hit.score) for hit in sorted_.hits]
 
 
 async def test_new_papers_do_not_shift_the_next_page(postgres: EmbeddedPostgres) -> None:
@@ -354,14 +435,15 @@ async def test_the_archive_is_found_by_its_one_line_summaries(tools: Tools, arch
 
 _FILL = """
     INSERT INTO papers (arxiv_id, order_key, title, abstract, abstract_hash)
-    SELECT '9' || n, lpad(n::text, 8, '0'), 'r' || n % 5000 || ' 模型语' || chr(20000 + n % 900),
+    SELECT '9' || n, lpad(n::text, 8, '0'), 'common r' || n % 5000 || ' 模型语' || chr(20000 + n % 900),
            'common w' || n % 7 || ' r' || n % 5000 || ' u' || n, '' FROM generate_series(1, :rows) AS n;
     INSERT INTO search_documents (order_key, words, title_words, bigrams, title_bigrams, author_words, made_by)
     SELECT lpad(n::text, 8, '0'), array_to_tsvector(ARRAY['common', 'w' || n % 7, 'r' || n % 5000, 'u' || n]),
-           array_to_tsvector(ARRAY['r' || n % 5000]),
+           array_to_tsvector(ARRAY['common', 'r' || n % 5000]),
            array_to_tsvector(ARRAY['模型', '型语', '语' || chr(20000 + n % 900), chr(20000 + n % 900)]), '',
            array_to_tsvector(ARRAY['name' || n % 3000]), 1
-    FROM generate_series(1, :rows) AS n
+    FROM generate_series(1, :rows) AS n;
+    INSERT INTO search_terms (term, papers) VALUES ('common', :rows), ('', :rows)
 """
 
 
@@ -373,10 +455,12 @@ async def test_no_search_scans_a_table(postgres: EmbeddedPostgres) -> None:
         async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             await connection.execute(text("VACUUM ANALYZE"))
         queries = ["common", "r17", "common r17", "common w1 -w2", "r1*", "模型", "模", "语", "au:name7", "ti:r17", "abs:r17",
-                   "common -r17", "-w1", "id:2401.00001", "common OR r17", "common zzz r17 w1", "r17 模型"]  # fmt: skip
+                   "common -r17", "-w1", "id:2401.00001", "common OR r17", "common zzz r17 w1", "r17 模型",
+                   "ti:common"]  # fmt: skip
         for query in queries:
             for sort in ("relevance", "id"):
                 for plan in await plans(database, query, sort):
+                    assert query != "ti:common" or "Bitmap" not in plan, plan  # read in order, not all found and sorted
                     assert not re.search("Seq Scan on (search_documents|papers|summaries)", plan), (query, sort, plan)
 
 

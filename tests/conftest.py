@@ -1,5 +1,6 @@
 """Fixtures: one real Postgres for the whole run, migrated by Alembic once; each test has a clone of that database."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -26,6 +27,12 @@ from tests.fake_arxiv import FakeArxiv
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TEMPLATE = "zhaiyao_template"
+
+
+def pytest_collection_finish() -> None:
+    """What six thousand tests consist of stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

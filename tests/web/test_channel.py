@@ -180,7 +180,7 @@ async def test_a_channel_that_is_not_followed_says_so(visit: Visit) -> None:
         assert "zhaiyao ingest" not in seen(read(await client.get("/channels/cs.CL")))
 
 
-@pytest.mark.parametrize("slug", ["nix", "%3Cscript%3Ealert(1)", "%E2%80%AE%07", "x" * 5000, "...", "%27%3B--", "%20"])
+@pytest.mark.parametrize("slug", ["nix", "%3Cscript%3Ealert(1)", "%E2%80%AE", "x" * 5000, "...", "%27%3B--", "%20"])
 async def test_no_such_channel(visit: Visit, slug: str) -> None:
     async with visit() as client:
         page = read(await client.get(f"/channels/{slug}"), 404)

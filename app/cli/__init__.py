@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from app.cli import arxiv, channels, content, embeddings, imports, keys, operation, search, services, summaries
-from app.cli.common import InterruptionError, app, err
+from app.cli.common import InterruptionError, app, tell
 from app.errors import ZhaiyaoError
 
 __all__ = [
@@ -34,9 +34,9 @@ def main() -> NoReturn:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except ZhaiyaoError as error:
-        err.print(f"zhaiyao: {error.detail}", soft_wrap=True)
+        tell(f"zhaiyao: {error.detail}")
     except (InterruptionError, KeyboardInterrupt):
-        err.print("zhaiyao: interrupted; what was stored stays, and the same command continues.", soft_wrap=True)
+        tell("zhaiyao: interrupted; what was stored stays, and the same command continues.")
         sys.exit(130)
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
@@ -45,5 +45,5 @@ def main() -> NoReturn:
         # Python's own flush at the end does not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.ENOSPC:
-            err.print("zhaiyao: the output cannot be written: no space is left on the device.", soft_wrap=True)
+            tell("zhaiyao: the output cannot be written: no space is left on the device.")
     sys.exit(1)

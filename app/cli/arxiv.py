@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.common import Json, app, bar, err, open_work, run_to_end, say, settings_of
+from app.cli.common import Json, app, bar, open_work, run_to_end, say, settings_of, tell
 
 FORMATS = ("arXivRaw", "arXiv", "oai_dc")
 
@@ -129,7 +129,7 @@ def fetch(
     details = run_to_end(run())
     counts = details.counts()
     for arxiv_id in details.unknown:
-        err.print(f"zhaiyao: arXiv has no paper {arxiv_id}.", soft_wrap=True)
+        tell(f"zhaiyao: arXiv has no paper {arxiv_id}.")
     if as_json:
         print(json.dumps(counts | {"unknown_ids": details.unknown}))
     else:

@@ -111,8 +111,13 @@ def run_service(work: Coroutine[Any, Any, None]) -> None:
         run_to_end(work)
 
 
+def tell(sentence: object) -> None:
+    """On standard error, on one line however long: who reads it from a file has no width."""
+    err.print(sentence, soft_wrap=True)
+
+
 def say(text: str) -> None:
-    err.print(f"· {text}", soft_wrap=True)
+    tell(f"· {text}")
 
 
 @asynccontextmanager

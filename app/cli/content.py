@@ -14,10 +14,10 @@ from app.cli.common import (
     Output,
     Style,
     app,
-    err,
     open_work,
     run_to_end,
     settings_of,
+    tell,
     write,
 )
 from app.cli.summaries import make_summaries
@@ -62,7 +62,7 @@ def ingest(
         print(json.dumps(results, ensure_ascii=False))
     for result in results:
         if "error" in result:
-            err.print(f"zhaiyao: {result['category']}: {result['error']}", soft_wrap=True)
+            tell(f"zhaiyao: {result['category']}: {result['error']}")
         elif not as_json:
             print(
                 f"{result['category']} of {result['announced_on']}: {result['state']}, {result['items']} items, "

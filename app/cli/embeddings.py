@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.common import Json, app, bar, err, open_work, run_to_end, settings_of
+from app.cli.common import Json, app, bar, open_work, run_to_end, settings_of, tell
 
 
 @app.command()
@@ -42,6 +42,6 @@ def embeddings(
     else:
         print(f"{state.indexed:,} of {state.stored:,} papers can be compared by meaning ({state.model})")
         if state.obstacle:
-            err.print(f"zhaiyao: {state.obstacle}", soft_wrap=True)
+            tell(f"zhaiyao: {state.obstacle}")
     if state.obstacle and not status:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.common import Json, app, bar, byte_bar, err, open_work, run_to_end, say, settings_of
+from app.cli.common import Json, app, bar, byte_bar, open_work, run_to_end, say, settings_of, tell
 from app.config import Settings
 
 
@@ -51,7 +51,7 @@ def _import_archive(settings: Settings, path: Path, as_json: bool) -> bool:
     report = run_to_end(run())
     counts = report.counts()
     for broken in report.broken:
-        err.print(f"zhaiyao: {broken.path} was skipped: {broken.reason}.", soft_wrap=True)
+        tell(f"zhaiyao: {broken.path} was skipped: {broken.reason}.")
     if as_json:
         print(json.dumps(counts | {"broken_files": {str(one.path): one.reason for one in report.broken}}))
     else:
@@ -81,11 +81,9 @@ def _import_snapshot(settings: Settings, path: Path, as_json: bool, *, restart: 
 
     report = run_to_end(run())
     for broken in report.broken_lines:
-        err.print(f"zhaiyao: line {broken.line} was skipped: {broken.reason}.", soft_wrap=True)
+        tell(f"zhaiyao: line {broken.line} was skipped: {broken.reason}.")
     if more := report.broken - len(report.broken_lines):
-        err.print(
-            f"zhaiyao: {more} more lines were skipped; ingestion {report.run_id} names the first.", soft_wrap=True
-        )
+        tell(f"zhaiyao: {more} more lines were skipped; ingestion {report.run_id} names the first.")
     counts = report.counts()
     if as_json:
         lines = {str(broken.line): broken.reason for broken in report.broken_lines}

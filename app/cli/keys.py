@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from app.cli.common import Json, app, err, open_work, run_to_end, settings_of
+from app.cli.common import Json, app, open_work, run_to_end, settings_of, tell
 from app.errors import InvalidInput
 
 keys_app = typer.Typer(help="Look after the keys of the API.", no_args_is_help=True)
@@ -55,7 +55,7 @@ def create(
         return
     print(secret)
     ends = f", until {read.expires_at:%Y-%m-%d %H:%M} UTC" if read.expires_at else ""
-    err.print(f"· key {read.id} ({read.name}) is good for {read.scope}{ends}; it is not shown again", soft_wrap=True)
+    tell(f"· key {read.id} ({read.name}) is good for {read.scope}{ends}; it is not shown again")
 
 
 @keys_app.command("list")
@@ -108,7 +108,7 @@ def revoke(
     if as_json:
         print(json.dumps(read.model_dump(mode="json"), ensure_ascii=False))
     else:
-        err.print(f"· key {read.id} ({read.name}) is {'forgotten' if forget else 'revoked'}", soft_wrap=True)
+        tell(f"· key {read.id} ({read.name}) is {'forgotten' if forget else 'revoked'}")
 
 
 def _run(work: Any) -> Any:

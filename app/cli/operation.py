@@ -10,17 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 
-from app.cli.common import (
-    Json,
-    Output,
-    app,
-    db_app,
-    err,
-    put,
-    run_to_end,
-    say,
-    settings_of,
-)
+from app.cli.common import Json, Output, app, db_app, put, run_to_end, say, settings_of, tell
 from app.config import mask
 from app.errors import ZhaiyaoError
 
@@ -75,17 +65,14 @@ def doctor(
         for name, value in shown.items():
             print(f"{name}={value}")
         for problem in problems:
-            err.print(f"warning: {problem}", soft_wrap=True)
-        err.print(f"zhaiyao: {fault}" if fault else "The database answers and its schema is current.", soft_wrap=True)
+            tell(f"warning: {problem}")
+        tell(f"zhaiyao: {fault}" if fault else "The database answers and its schema is current.")
         if not (fault or settings.llm_model):
-            err.print(
-                "ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.",
-                soft_wrap=True,
-            )
+            tell("ZHAIYAO_LLM_MODEL is not set: summaries are picked from the abstracts and not translated.")
         if embedded:
-            err.print(str(embedded), soft_wrap=True)
+            tell(str(embedded))
         for trial in trials:
-            err.print(_say_trial(trial), soft_wrap=True)
+            tell(_say_trial(trial))
     if fault or any(trial.problem for trial in trials):
         raise typer.Exit(1)
 

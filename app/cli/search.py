@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from app.cli.common import Json, app, bar, err, open_work, run_to_end, say, settings_of
+from app.cli.common import Json, app, bar, open_work, run_to_end, say, settings_of, tell
 from app.config import Settings
 
 _NOTES = {
@@ -77,12 +77,9 @@ def _print(results: Any) -> None:
             f"{lacking:,} of {results.stored:,} papers are not indexed yet; the worker does it, or zhaiyao search --rebuild"
         )
     if not results.stored:
-        err.print("No papers are stored yet; 'zhaiyao ingest cs.CL' reads a listing.", soft_wrap=True)
+        tell("No papers are stored yet; 'zhaiyao ingest cs.CL' reads a listing.")
     elif not results.hits:
-        err.print(
-            f"None of the {results.stored:,} papers has this; try fewer or other words (docs/search.md).",
-            soft_wrap=True,
-        )
+        tell(f"None of the {results.stored:,} papers has this; try fewer or other words (docs/search.md).")
     elif note := _NOTES.get(results.matched):
         say(note.format(searched=results.searched))
     for number, hit in enumerate(results.hits):

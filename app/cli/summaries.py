@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.common import Json, Language, app, bar, err, open_work, run_to_end, settings_of
+from app.cli.common import Json, Language, app, bar, open_work, run_to_end, settings_of, tell
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at how far the summaries are."""
@@ -64,7 +64,7 @@ def summarize(
         print(f"{counts['done']} summaries made, {counts['failed']} failed, {counts['pending']} waiting")
         for group in groups:
             if group.reason and (counts["failed"] or counts["pending"]):
-                err.print(f"  {group.count} {group.language} {group.status}: {group.reason}", soft_wrap=True)
+                tell(f"  {group.count} {group.language} {group.status}: {group.reason}")
     if counts["failed"] or counts["pending"]:
         raise typer.Exit(1)
 

@@ -138,7 +138,7 @@ def read_query(model: type[BaseModel], query_string: bytes) -> Any:
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise refused("query", "too_many", f"it has more than {MAX_PARAMETERS} parameters") from None
+        raise refused(None, "too_many", f"it has more than {MAX_PARAMETERS} parameters") from None
     given: dict[str, Any] = {}
     lists = _lists(model)
     for name, value in pairs:
@@ -167,7 +167,7 @@ def check_utf8(query_string: bytes) -> None:
     try:
         unquote_to_bytes(query_string).decode()
     except UnicodeDecodeError:
-        raise refused("query", "unicode", "it is not UTF-8, percent-encoded") from None
+        raise refused(None, "unicode", "it is not UTF-8, percent-encoded") from None
 
 
 def unknown(there_are: Iterable[str]) -> str:
@@ -175,9 +175,10 @@ def unknown(there_are: Iterable[str]) -> str:
     return f"there is no parameter of this name; there are {', '.join(there_are) or 'none'}"
 
 
-def refused(name: str, kind: str, message: str) -> RequestValidationError:
-    """The refusal of one parameter, as FastAPI raises it."""
-    return RequestValidationError([{"type": kind, "loc": ("query", name), "msg": message}])
+def refused(name: str | None, kind: str, message: str) -> RequestValidationError:
+    """The refusal of one parameter, or of all that there are (None), as FastAPI raises it."""
+    place = ("query",) if name is None else ("query", name)
+    return RequestValidationError([{"type": kind, "loc": place, "msg": message}])
 
 
 @lru_cache(maxsize=64)

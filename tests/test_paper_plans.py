@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.db import Prepared
+from app.db import PLANNING, Database, Prepared
 from app.papers import Direction, PaperFilter, PaperQuery, Shown, Sort, Standing
 from app.papers.reading import _by_ids, _one, _page
 from app.postgres import EmbeddedPostgres
@@ -26,10 +26,17 @@ async def corpus(postgres: EmbeddedPostgres) -> AsyncIterator[asyncpg.Connection
     """A connection to a database of 200,000 papers."""
     _execute(postgres, f"CREATE DATABASE plans TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     await fill(postgres.url("plans"), PAPERS, abstract=100, summarized=0.3)
-    connection = await asyncpg.connect(postgres.url("plans"))
+    connection = await asyncpg.connect(postgres.url("plans"), server_settings=PLANNING)  # as the service has them
     yield connection
     await connection.close()
     _execute(postgres, "DROP DATABASE plans WITH (FORCE)")
+
+
+async def test_the_service_has_its_lists_planned_so(postgres: EmbeddedPostgres) -> None:
+    database = Database(postgres.url("postgres"), pool_size=1)
+    row = await database.ask("SELECT current_setting('random_page_cost')")
+    assert {"random_page_cost": row[0]} == PLANNING
+    await database.close()
 
 
 @dataclass

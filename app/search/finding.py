@@ -73,7 +73,7 @@ def candidate(paper: Paper, translations: Translations | None) -> Candidate:
 _PLAN: Final = text(
     """
     SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true),
-           set_config('random_page_cost', '1.1', true), set_config('work_mem', '16MB', true)
+           set_config('work_mem', '16MB', true)
     """
 )
 
